@@ -1,0 +1,1 @@
+"""One folder a component: spec (interface), logic (decisions), main (input and output)."""

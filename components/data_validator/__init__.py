@@ -1,0 +1,1 @@
+"""Hold the data against its schema, and decide what follows."""

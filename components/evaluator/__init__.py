@@ -1,0 +1,1 @@
+"""Score a candidate on every slice and decide its blessing."""

@@ -1,0 +1,1 @@
+"""Prove that the model serves, in the environment that will serve it."""

@@ -1,0 +1,1 @@
+"""Bring source files in: an immutable copy, typed rows, honest splits."""

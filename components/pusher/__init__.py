@@ -1,0 +1,1 @@
+"""Write the release bundle of a model that was blessed twice."""

@@ -1,0 +1,1 @@
+"""Train a model and export it ready to serve."""

@@ -1,0 +1,1 @@
+"""Fit the feature transformation once, for training and serving alike."""

@@ -1,0 +1,1 @@
+"""One folder a pipeline: wiring in `pipeline.py`, values in `pipeline.yaml`, `compiled.yaml` generated."""

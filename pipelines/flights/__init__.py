@@ -1,0 +1,1 @@
+"""Flights: will a flight from New York arrive more than 15 minutes late?"""

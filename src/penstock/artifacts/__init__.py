@@ -1,0 +1,48 @@
+"""The nouns: what passes between components, as files with a digest.
+
+The lowest floor. No clock, no network, no randomness; heavy libraries are imported by the reader that needs them.
+Each noun knows its KFP type, its file layout, and how to read and write it; nothing here decides anything.
+"""
+
+from penstock.artifacts.base import Artifact
+from penstock.artifacts.digest import digest_bytes, digest_file, digest_tree
+from penstock.artifacts.nouns import (
+    NOUNS,
+    Anomalies,
+    Examples,
+    InfraBlessing,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    PushedModel,
+    RawData,
+    Schema,
+    Statistics,
+    TransformedExamples,
+    TransformGraph,
+)
+from penstock.artifacts.verdict import Consequence, Decision, Reason, Verdict
+
+__all__ = [
+    "Artifact",
+    "Anomalies",
+    "Consequence",
+    "Decision",
+    "Examples",
+    "InfraBlessing",
+    "Model",
+    "ModelBlessing",
+    "ModelEvaluation",
+    "NOUNS",
+    "PushedModel",
+    "RawData",
+    "Reason",
+    "Schema",
+    "Statistics",
+    "TransformGraph",
+    "TransformedExamples",
+    "Verdict",
+    "digest_bytes",
+    "digest_file",
+    "digest_tree",
+]

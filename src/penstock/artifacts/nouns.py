@@ -1,0 +1,197 @@
+"""Every noun of a pipeline, with its files.
+
+Add a noun here when two components exchange it. Its class says which files it holds; readers that need a heavy
+library import it inside the method.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.artifacts.base import Artifact
+from penstock.artifacts.tables import SplitTables
+from penstock.artifacts.verdict import Decision
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+
+class RawData(Artifact):
+    """The source files as they came, byte for byte, and `sources.json` that names and digests them."""
+
+    kind = "raw_data"
+    schema_title = "system.Dataset"
+    summary = "Immutable copy of the source files."
+
+
+class Examples(SplitTables):
+    """Rows with their raw columns, one Parquet table per split."""
+
+    kind = "examples"
+    summary = "Rows per split, typed, without duplicates."
+
+
+class Statistics(Artifact):
+    """`Split-<name>/FeatureStats.pb`: TFDV's DatasetFeatureStatisticsList, binary."""
+
+    kind = "statistics"
+    summary = "TFDV statistics per split."
+
+    def splits(self) -> list[str]:
+        """The names of the splits, sorted."""
+        return sorted(p.name.removeprefix("Split-") for p in self.path.glob("Split-*") if p.is_dir())
+
+    def read(self, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+        """Read a split's statistics."""
+        from tensorflow_metadata.proto.v0 import statistics_pb2
+
+        data = (self.path / f"Split-{split}" / "FeatureStats.pb").read_bytes()
+        return statistics_pb2.DatasetFeatureStatisticsList.FromString(data)
+
+    def write(self, split: str, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> None:
+        """Write a split's statistics."""
+        data = statistics.SerializeToString(deterministic=True)
+        self.file(f"Split-{split}/FeatureStats.pb").write_bytes(data)
+
+
+class Schema(Artifact):
+    """`schema.pbtxt`: the TFMD schema that the data was held against."""
+
+    kind = "schema"
+    summary = "TensorFlow Metadata schema."
+    file_name = "schema.pbtxt"
+
+    def read(self) -> schema_pb2.Schema:
+        """Read the schema."""
+        from google.protobuf import text_format
+        from tensorflow_metadata.proto.v0 import schema_pb2
+
+        return text_format.Parse(self.read_text(self.file_name), schema_pb2.Schema())
+
+    def write(self, schema: schema_pb2.Schema) -> None:
+        """Write the schema."""
+        from google.protobuf import text_format
+
+        self.write_text(self.file_name, text_format.MessageToString(schema))
+
+
+class _Decided(Artifact):
+    """An artifact that carries a gate's decision in `decision.json`."""
+
+    def read_decision(self) -> Decision:
+        """Read the decision."""
+        return Decision.model_validate_json(self.read_text("decision.json"))
+
+
+class Anomalies(_Decided):
+    """`anomalies.pbtxt` (TFMD), `anomalies.json` (feature, rule, count, example rows), `decision.json`."""
+
+    kind = "anomalies"
+    summary = "What is wrong with the data, and what follows."
+
+    def write(self, split: str, anomalies: anomalies_pb2.Anomalies) -> None:
+        """Write a split's TFMD anomalies as `Split-<name>/anomalies.pbtxt`."""
+        from google.protobuf import text_format
+
+        self.write_text(f"Split-{split}/anomalies.pbtxt", text_format.MessageToString(anomalies))
+
+
+class TransformGraph(Artifact):
+    """TFT's own output folder: `transform_fn/`, `transformed_metadata/`, `metadata/`."""
+
+    kind = "transform_graph"
+    summary = "Fitted TFT graph with its vocabularies."
+
+    def open(self) -> Any:
+        """Open it as `tft.TFTransformOutput`."""
+        import tensorflow_transform as tft
+
+        return tft.TFTransformOutput(str(self.path))
+
+
+class TransformedExamples(SplitTables):
+    """Rows as the model's layers see them, one Parquet table per split, in the order of the examples."""
+
+    kind = "transformed_examples"
+    summary = "Transformed rows per split."
+
+
+class Model(Artifact):
+    """A servable model and what is known of its making.
+
+    `saved_model/`: three signatures. `serving_default`: serialized tf.Example, input `examples`, shape (n,).
+    `serve_tensors`: one raw tensor a feature, each of shape (n,), missing values in band (see `features`).
+    `transform_features`: serialized tf.Example to transformed features. The first two put out `score`, float32,
+    shape (n, 1): the probability of the positive class (binary), or the estimate (regression).
+    `history.json`: metrics per epoch. `features.json`: the feature spec of the graph inside.
+    `golden.json`: `{"rows": [{feature: value or null}], "scores": [float]}`, real raw rows with the trainer's own
+    scores for them, which serving must reproduce.
+    """
+
+    kind = "model"
+    schema_title = "system.Model"
+    summary = "SavedModel with the TFT graph inside."
+
+    @property
+    def saved_model(self) -> Path:
+        """The SavedModel's folder."""
+        return self.path / "saved_model"
+
+
+class ModelEvaluation(_Decided):
+    """TFMA's result files, `metrics.parquet` (one row per model, slice and metric), `evaluation.json`."""
+
+    kind = "evaluation"
+    summary = "Metrics per slice with intervals, candidate against baseline."
+
+
+class _Blessing(_Decided):
+    """`decision.json`, and in metadata the digest of the model that it speaks of."""
+
+    @property
+    def model_digest(self) -> str:
+        """The digest of the model judged."""
+        return str(self.metadata.get("model_digest", ""))
+
+
+class ModelBlessing(_Blessing):
+    """Whether the candidate is good enough to serve."""
+
+    kind = "model_blessing"
+    summary = "The evaluator's verdict about one model."
+
+
+class InfraBlessing(_Blessing):
+    """Whether the candidate serves: loads, answers equally, within its budgets."""
+
+    kind = "infra_blessing"
+    summary = "The infra validator's verdict about one model."
+
+
+class PushedModel(Artifact):
+    """The release bundle: `model/`, `schema.pbtxt`, `transform_graph/`, `thresholds.json`, `manifest.json`."""
+
+    kind = "pushed_model"
+    schema_title = "system.Model"
+    summary = "Release bundle with one digest over all."
+
+
+NOUNS: dict[str, type[Artifact]] = {
+    noun.kind: noun
+    for noun in (
+        RawData,
+        Examples,
+        Statistics,
+        Schema,
+        Anomalies,
+        TransformGraph,
+        TransformedExamples,
+        Model,
+        ModelEvaluation,
+        ModelBlessing,
+        InfraBlessing,
+        PushedModel,
+    )
+}
+"""Every noun by its kind."""

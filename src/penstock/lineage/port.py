@@ -1,0 +1,62 @@
+"""What a lineage store can do. Adapters are held to it by one contract suite, `tests/contract/lineage`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from penstock.lineage.records import ArtifactRecord, ExecutionRecord, RunRecord
+
+
+class LineageStore(Protocol):
+    """Keeps runs, executions and artifacts; answers where things come from.
+
+    Every write is atomic by itself and may be repeated. Several processes may use one store at once.
+    """
+
+    def start_run(self, run: RunRecord) -> None:
+        """Record a run as it starts; its executions are recorded one by one."""
+
+    def finish_run(self, run: RunRecord) -> None:
+        """Record how a run ended."""
+
+    def start(self, execution: ExecutionRecord) -> int:
+        """Record an execution as running, with its parameters and inputs; returns its number."""
+
+    def finish(self, execution: ExecutionRecord) -> ExecutionRecord:
+        """Record how an execution ended, with its outputs; returns it with the numbers of its artifacts."""
+
+    def record(self, executions: Sequence[ExecutionRecord]) -> list[ExecutionRecord]:
+        """Record executions that have already ended (cached, skipped), in one transaction where possible."""
+
+    def close_abandoned(self, alive: Callable[[str], bool]) -> list[str]:
+        """Mark what still says `running` in runs that are not alive as failed; returns the ids of those runs."""
+
+    def last_blessed(self, pipeline: str, *, other_than: str = "") -> ArtifactRecord | None:
+        """The newest model with a Successful model blessing whose digest is not the one given."""
+
+    def previous(self, pipeline: str, kind: str, *, unless: tuple[str, str]) -> ArtifactRecord | None:
+        """The newest artifact of a kind, passing over those whose metadata has the given key and value."""
+
+    def runs(self, pipeline: str = "", *, limit: int = 50, offset: int = 0) -> list[RunRecord]:
+        """Runs, newest first, without their executions."""
+
+    def run(self, run_id: str) -> RunRecord:
+        """One run with its executions.
+
+        Raises:
+            UnknownRun: No such run; the message names the nearest (caller).
+        """
+
+    def artifact(self, reference: str) -> ArtifactRecord:
+        """The artifact with this digest (or a prefix of at least 6 hex digits), URI or number.
+
+        Raises:
+            UnknownArtifact: None, or more than one, fits (caller).
+        """
+
+    def producers(self, artifact: ArtifactRecord) -> list[ExecutionRecord]:
+        """The executions that put out this content, oldest first; cached ones are not among them."""
+
+    def consumers(self, artifact: ArtifactRecord) -> list[ExecutionRecord]:
+        """The executions that took this content in, oldest first."""

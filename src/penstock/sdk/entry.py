@@ -1,0 +1,193 @@
+"""How a component's container starts, works and ends.
+
+One argument, KFP's executor input. Parameters are validated before anything is read; outputs appear whole or not at
+all; `executor_output.json` is written last, so that a task with one is a task that finished.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from penstock.artifacts import Artifact, Decision, digest_tree
+from penstock.artifacts.base import Scalar
+from penstock.sdk.context import Context, P, Progress
+from penstock.sdk.errors import BadInput, ExitCode, PenstockError
+from penstock.sdk.executor import ExecutorInput, executor_output
+from penstock.sdk.spec import ComponentSpec
+
+PARTIAL = ".partial-"
+"""What the temporary name of an unfinished output contains: whatever bears it may be removed once its task is dead."""
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What an execution made."""
+
+    outputs: dict[str, Artifact]
+    parameters: dict[str, Scalar]
+    decision: Decision | None
+    rows: int | None
+    """Rows worked through [rows]; None where rows mean nothing."""
+
+
+def execute(
+    spec: ComponentSpec,
+    run: Callable[[Context[Any]], None],
+    executor_input: ExecutorInput,
+    *,
+    progress: Progress | None = None,
+    scratch: Path | None = None,
+) -> TaskResult:
+    """Run one component in this process, from KFP's input to KFP's output.
+
+    Args:
+        spec: The component's declaration.
+        run: Its work.
+        executor_input: Parameters, inputs, and where the outputs go.
+        progress: Where progress goes; standard error by default.
+        scratch: A folder that survives a crash; a temporary one by default.
+
+    Raises:
+        BadInput: A parameter or an input is wrong; nothing was written (caller).
+        PenstockError: The component could not do its work; no output appears.
+    """
+    params = spec.params.parse(executor_input.inputs.parameter_values, where=f"component {spec.name}")
+    inputs = _open_inputs(spec, executor_input)
+    finals = _declared_outputs(spec, executor_input)
+    partials = {n: a.path.parent / f".{a.path.name}{PARTIAL}{os.getpid()}" for n, a in finals.items()}
+    own_scratch = None if scratch else tempfile.mkdtemp(prefix=f"penstock-{spec.name}-")
+    try:
+        for path in partials.values():
+            path.mkdir(parents=True)
+        bound = {n: type(a)(partials[n], a.uri, a.metadata) for n, a in finals.items()}
+        context: Context[Any] = Context(
+            params, inputs, bound, progress or _StderrProgress(spec.name), scratch or Path(own_scratch or "")
+        )
+        run(context)
+        parameters = _output_parameters(spec, context)
+        for name, artifact in bound.items():
+            artifact.metadata.update(kind=artifact.kind, digest=_digest_output(spec, name, artifact))
+        for name, path in partials.items():
+            _replace(path, finals[name].path)
+        published = {n: type(a)(finals[n].path, a.uri, a.metadata) for n, a in bound.items()}
+    finally:
+        for path in partials.values():
+            shutil.rmtree(path, ignore_errors=True)
+        if own_scratch:
+            shutil.rmtree(own_scratch, ignore_errors=True)
+    _write_outputs(executor_input, published, parameters)
+    return TaskResult(published, parameters, context.decision, context.rows)
+
+
+def main(spec: ComponentSpec, run: Callable[[Context[P]], None], argv: Sequence[str] | None = None) -> NoReturn:
+    """Be the container's command: parse the argument, execute, and exit with a clear code.
+
+    Every failure ends in one line on standard error; only a fault of ours shows a traceback.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        if len(arguments) != 1:
+            raise BadInput(f"{spec.name} takes one argument, KFP's executor input; got {len(arguments)}")
+        execute(spec, run, ExecutorInput.parse(arguments[0]))
+    except PenstockError as error:
+        print(f"{spec.name}: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    sys.exit(ExitCode.OK)
+
+
+def _open_inputs(spec: ComponentSpec, executor_input: ExecutorInput) -> dict[str, Artifact]:
+    inputs = {}
+    for name, port in spec.inputs.items():
+        given = executor_input.inputs.artifacts.get(name)
+        if given and given.artifacts:
+            inputs[name] = artifact = given.artifacts[0].bind(port.noun)
+            if not artifact.path.exists():
+                raise BadInput(f"{spec.name}: input {name!r} is not at {artifact.uri}")
+        elif not port.optional:
+            raise BadInput(f"{spec.name}: input {name!r} is missing")
+    return inputs
+
+
+def _declared_outputs(spec: ComponentSpec, executor_input: ExecutorInput) -> dict[str, Artifact]:
+    outputs = {}
+    for name, port in spec.outputs.items():
+        given = executor_input.outputs.artifacts.get(name)
+        if not given or not given.artifacts or not given.artifacts[0].uri:
+            raise BadInput(f"{spec.name}: no place was given for output {name!r}")
+        outputs[name] = given.artifacts[0].bind(port.noun)
+    return outputs
+
+
+def _output_parameters(spec: ComponentSpec, context: Context[Any]) -> dict[str, Scalar]:
+    if not spec.gate:
+        return {}
+    if context.decision is None:
+        raise PenstockError(f"{spec.name} is a gate and decided nothing")
+    return {"gate": context.decision.gate}
+
+
+def _digest_output(spec: ComponentSpec, name: str, artifact: Artifact) -> str:
+    if not any(artifact.path.iterdir()):
+        raise PenstockError(f"{spec.name} wrote nothing to its output {name!r}")
+    return digest_tree(artifact.path)
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Put a finished folder in its place; an earlier one there goes first."""
+    if target.exists():
+        shutil.rmtree(target)
+    source.rename(target)
+
+
+def _write_outputs(
+    executor_input: ExecutorInput, artifacts: dict[str, Artifact], parameters: dict[str, Scalar]
+) -> None:
+    for name, value in parameters.items():
+        declared = executor_input.outputs.parameters.get(name)
+        if declared and declared.output_file:
+            write_atomically(Path(declared.output_file), str(value))
+    if executor_input.outputs.output_file:
+        write_atomically(Path(executor_input.outputs.output_file), executor_output(artifacts, parameters))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file so that a reader finds all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}{PARTIAL}{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+class _StderrProgress:
+    """Plain lines, at most one every five seconds: what a pod's log should hold."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._next = time.monotonic() + 5.0
+
+    def __call__(self, done: int, total: int | None = None, unit: str = "rows") -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + 5.0
+        of = f" of {total:,}" if total else ""
+        print(f"{self._name}: {done:,}{of} {unit}", file=sys.stderr)  # noqa: T201

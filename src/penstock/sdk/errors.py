@@ -1,0 +1,45 @@
+"""Errors that a person reads, and the exit codes that a machine reads."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How every command and every component ends."""
+
+    OK = 0
+    """Done, and every gate open."""
+    ERROR = 1
+    """Could not be done: something broke on the way."""
+    BAD_INPUT = 2
+    """Not tried: what was asked for is wrong, and nothing was changed."""
+    GATE_CLOSED = 3
+    """Done, and a gate said no."""
+    INTERRUPTED = 130
+    """Stopped by Ctrl-C; what was finished is kept."""
+
+
+class PenstockError(Exception):
+    """Something that went wrong, told in one line.
+
+    Args:
+        message: What is wrong, and where: the file, the key, the value.
+        remedy: What to do about it, as a sentence; empty when the message says it.
+    """
+
+    exit_code = ExitCode.ERROR
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.remedy}" if self.remedy else self.message
+
+
+class BadInput(PenstockError):
+    """What the user gave cannot be used; nothing was changed."""
+
+    exit_code = ExitCode.BAD_INPUT
