@@ -1,0 +1,114 @@
+"""`penstock doctor`: what is installed, what is missing, how to mend it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from penstock.cli.output import console, json_option, print_json
+
+_RUNTIME = ("tensorflow-cpu", "tensorflow-data-validation", "tensorflow-transform", "ml-metadata", "kfp", "pyarrow")
+_SERVING = ("kserve", "tensorflow-cpu")
+_LEAST_FREE_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    ok: bool
+    text: str
+    remedy: str = ""
+
+
+@click.command(name="doctor", short_help="Say what is installed, what is missing, and how to mend it.")
+@json_option
+@click.pass_obj
+def command(home: Path, as_json: bool) -> int:
+    """Say what is installed, what is missing, and how to mend it. Exits with 1 when something is missing.
+
+    \b
+    Examples:
+      penstock doctor
+      penstock --home /srv/penstock doctor --json
+    """
+    findings = list(examine(home))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = "[green]ok [/green]" if finding.ok else "[bold red]no [/bold red]"
+            console().print(f"{mark} {finding.what:<22} {finding.text}")
+            if finding.remedy and not finding.ok:
+                console().print(f"    {'':<22} -> {finding.remedy}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def examine(home: Path) -> Iterator[Finding]:
+    """Look at the machine, the environments and the state folder, without changing anything."""
+    python_ok = sys.version_info[:2] == (3, 11)
+    yield Finding("python", python_ok, platform.python_version(), "Use Python 3.11: make PYTHON=python3.11 setup")
+    yield Finding("system", sys.platform == "linux", f"{platform.platform()}, {os.cpu_count()} cores", "Use Linux")
+    for name in _RUNTIME:
+        yield _package(name)
+    yield _serving_environment()
+    yield _lineage(home)
+    yield _room(home)
+    for database, program in (("MariaDB", "mariadbd"), ("PostgreSQL", "postgres")):
+        found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:{_postgres_folders()}")
+        text = found or "not installed; only the tests of the lineage on a server want it"
+        yield Finding(database, True, text)
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, True, version(name))
+    except PackageNotFoundError:
+        return Finding(name, False, "not installed in this environment", "make setup")
+
+
+def _serving_environment() -> Finding:
+    from penstock.running.environments import LocalProfile
+
+    python = LocalProfile().interpreter("serving")
+    program = "import importlib.metadata as m, sys; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')"
+    try:
+        done = subprocess.run([python, "-c", program, *_SERVING], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return Finding("serving environment", False, f"{python} is missing or broken", "make setup")
+    return Finding("serving environment", True, done.stdout.strip())
+
+
+def _lineage(home: Path) -> Finding:
+    if not home.exists():
+        return Finding("lineage", True, f"{home} is not there yet; the first run makes it")
+    from penstock.running.home import Home
+    from penstock.sdk import PenstockError
+
+    try:
+        runs = Home(home).lineage().runs(limit=1)
+    except PenstockError as error:
+        return Finding("lineage", False, error.message, error.remedy)
+    return Finding("lineage", True, f"last run: {runs[0].run_id}" if runs else "no runs yet")
+
+
+def _room(home: Path) -> Finding:
+    folder = next(parent for parent in (home, *home.parents) if parent.exists())
+    free = shutil.disk_usage(folder).free
+    writable = os.access(folder, os.W_OK)
+    text = f"{free / 1e9:.1f} GB free in {folder}" if writable else f"{folder} cannot be written to"
+    return Finding("room", writable and free > _LEAST_FREE_BYTES, text, "Free some room, or name another --home")
+
+
+def _postgres_folders() -> str:
+    return ":".join(str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin")))

@@ -1,0 +1,103 @@
+"""The `penstock` command: its subcommands by name, its exit codes, its one way of reporting errors."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from penstock import __version__
+
+COMMANDS = {
+    "run": ("penstock.cli.run", "Run a compiled pipeline on this machine."),
+    "runs": ("penstock.cli.runs", "List, show and compare runs."),
+    "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),
+    "compile": ("penstock.cli.compile", "Compile pipelines to KFP's PipelineSpec."),
+    "components": ("penstock.cli.components", "List the components, or show one's interface."),
+    "doctor": ("penstock.cli.doctor", "Say what is installed, what is missing, and how to mend it."),
+}
+"""Every command with its module, whose attribute `command` it is, and its line in `penstock --help`."""
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command when it is called, and lists them without importing any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            known = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(COMMANDS)}."
+            raise click.UsageError(f"No such command '{args[0]}'. {known}", ctx) from error
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 error, 2 bad input, 3 a gate said no, 130 interrupted.",
+)
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".penstock"),
+    show_default=True,
+    help="Folder of runs, lineage and cache.",
+)
+@click.version_option(__version__, prog_name="penstock")
+@click.pass_context
+def command(ctx: click.Context, home: Path) -> None:
+    """Continuous training and delivery of machine-learned models, native to Kubeflow.
+
+    \b
+    Examples:
+      penstock run flights
+      penstock run flights --set train.epochs=2
+      penstock runs list
+    """
+    ctx.obj = home.absolute()
+
+
+def main() -> NoReturn:
+    """Be the process: run the command, turn every foreseeable failure into one line and an exit code."""
+    from penstock.sdk.errors import ExitCode, PenstockError
+
+    try:
+        sys.exit(command.main(standalone_mode=False) or ExitCode.OK)
+    except PenstockError as error:
+        _fail(str(error), error.exit_code)
+    except click.UsageError as error:
+        context = error.ctx.command_path if error.ctx else "penstock"
+        _fail(f"{error.format_message()} See '{context} --help'", ExitCode.BAD_INPUT)
+    except click.ClickException as error:
+        _fail(error.format_message(), ExitCode.BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; what was finished is kept", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.OK)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{(error.strerror or str(error)).lower()}", ExitCode.ERROR)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"penstock: {message}", err=True)
+    sys.exit(code)
