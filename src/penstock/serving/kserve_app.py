@@ -1,0 +1,76 @@
+"""What KServe's web application does with bad requests: short answers, no tracebacks, no endless bodies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.requests import Request
+from fastapi.responses import JSONResponse
+from kserve.errors import InvalidInput
+
+from penstock.serving.requests import BadRequest
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""A body may be this long [bytes]; longer ones are refused before they are read."""
+
+
+def harden() -> None:
+    """Add our error answers and the limit on bodies to KServe's application, in this process."""
+    from kserve.model_server import app
+
+    app.add_exception_handler(BadRequest, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse_v2)
+    app.add_middleware(LimitBody, max_bytes=MAX_BODY_BYTES)
+
+
+class LimitBody:
+    """Refuse a body that is too long, by its announced length or as it comes in.
+
+    Args:
+        app: The ASGI application behind.
+        max_bytes: The longest body [bytes].
+
+    Source:
+        ASGI specification 3.0, HTTP connection scope.
+    """
+
+    def __init__(self, app: Any, max_bytes: int) -> None:
+        self._app = app
+        self._max = max_bytes
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass a connection on, counting what it sends."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._max:
+            await self._too_long(scope, receive, send)
+            return
+        taken = 0
+
+        async def counting() -> Any:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._max:
+                raise InvalidInput(f"the body is longer than {self._max:,} bytes; send it in parts")
+            return message
+
+        await self._app(scope, counting, send)
+
+    async def _too_long(self, scope: Any, receive: Any, send: Any) -> None:
+        text = f"the body is longer than {self._max:,} bytes; send it in parts"
+        await JSONResponse({"error": text}, status_code=400, headers={"connection": "close"})(scope, receive, send)
+
+
+async def _refuse(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=400)
+
+
+async def _refuse_v2(_: Request, error: RequestValidationError) -> JSONResponse:
+    """FastAPI's 422 with a list of findings, as a 400 with one line."""
+    findings = [f for f in error.errors() if f.get("type") != "bytes_type"] or list(error.errors())
+    place = ".".join(str(part) for part in findings[0]["loc"] if part not in ("body", "InferenceRequest"))
+    return JSONResponse({"error": f"{place or 'body'}: {findings[0]['msg']}"}, status_code=400)

@@ -1,0 +1,167 @@
+"""The model as KServe sees it, and the reading of requests that it needs. Imports KServe: only the server may."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kserve import InferOutput, InferRequest, InferResponse, Model
+from kserve.model_repository import ModelRepository
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.model_repository_extension import ModelRepositoryExtension
+from kserve.protocol.rest.v2_datamodels import InferenceRequest
+from kserve.utils.utils import generate_uuid
+from pydantic import ValidationError
+
+from penstock.serving.binary_tensors import read_request
+from penstock.serving.predictor import SCORE, Predictor
+from penstock.serving.requests import V2_DATATYPES, BadRequest, Columns, Tensor, columns_of_rows, columns_of_tensors
+
+_INLINE_ROWS = 256
+"""Batches up to this size are scored in the event loop: quicker than handing them over. Larger ones go to a thread, so
+that health checks are answered meanwhile."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    columns: Columns
+    request: InferRequest | None
+    """The V2 request that it came from; None for V1."""
+
+
+@dataclass(frozen=True)
+class BinaryRequest:
+    """A V2 request whose tensors came as bytes."""
+
+    request: InferRequest
+    tensors: list[Tensor]
+
+
+class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
+    """Answers both protocols with the scores of one SavedModel.
+
+    Ready once it has predicted. V1: `{"predictions": [{"score": 0.25}, ...]}`. V2: one output tensor `score`, FP32, of
+    shape [rows, 1]. Pickles as its folder, so that worker processes load it themselves.
+    """
+
+    def __init__(self, name: str, folder: Path, max_rows: int) -> None:
+        super().__init__(name)
+        self._folder = folder
+        self._max_rows = max_rows
+        self._predictor: Predictor | None = None
+
+    def load(self) -> bool:
+        """Load the model and predict once; KServe then reports it as ready."""
+        predictor = Predictor(self._folder)
+        predictor.warm_up(self._folder)
+        self._predictor = predictor
+        self.ready = True
+        return True
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        """The inputs for V2's model metadata."""
+        return [{"name": n, "datatype": V2_DATATYPES[t][0], "shape": [-1]} for n, t in self._loaded.raw.items()]
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        """The output for V2's model metadata."""
+        return [{"name": SCORE, "datatype": "FP32", "shape": [-1, 1]}]
+
+    async def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> _Batch:
+        """Read a request of either protocol."""
+        raw = self._loaded.raw
+        if isinstance(payload, BinaryRequest):
+            columns = columns_of_tensors(payload.tensors, raw, max_rows=self._max_rows)
+            return _Batch(columns, payload.request)
+        if isinstance(payload, InferRequest):
+            tensors = [Tensor(i.name, i.datatype, i.shape, i.data) for i in payload.inputs]
+            return _Batch(columns_of_tensors(tensors, raw, max_rows=self._max_rows), payload)
+        return _Batch(columns_of_rows(payload, raw, max_rows=self._max_rows), None)
+
+    def validate(self, payload: _Batch) -> _Batch:
+        """Nothing more to check: `preprocess` did."""
+        return payload
+
+    async def predict(
+        self, payload: _Batch, headers: dict[str, str] | None = None, response_headers: dict[str, str] | None = None
+    ) -> Any:
+        """Score a batch and answer in the protocol that it came in."""
+        rows = len(next(iter(payload.columns.values())))
+        score = partial(self._loaded, payload.columns)
+        scores = score() if rows <= _INLINE_ROWS else await asyncio.to_thread(score)
+        if payload.request is None:
+            return {"predictions": [{SCORE: value} for value in scores.tolist()]}
+        output = InferOutput(SCORE, [rows, 1], "FP32", scores.reshape(rows, 1))
+        return InferResponse(
+            payload.request.id or generate_uuid(),
+            self.name,
+            [output],
+            use_binary_outputs=payload.request.use_binary_outputs,
+            requested_outputs=payload.request.request_outputs,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load_in_worker, (self.name, self._folder, self._max_rows)
+
+    @property
+    def _loaded(self) -> Predictor:
+        if self._predictor is None:
+            raise RuntimeError("the model is not loaded")
+        return self._predictor
+
+
+class StrictDataPlane(DataPlane):  # type: ignore[misc]
+    """KServe's data plane, but whatever the client sends ends in an answer that says what is wrong with it."""
+
+    def decode(
+        self, body: Any, headers: Any, protocol_version: str = "v1", model_name: str | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Read a body of either protocol, whatever content type the client gave it."""
+        headers = dict(headers or {})
+        if isinstance(body, bytes) and protocol_version.lower() == "v2":
+            return _decode_binary(body, headers, model_name or ""), {}
+        if isinstance(body, bytes) and not headers.get("content-type", "").startswith("application/cloudevents"):
+            headers.pop("content-type", None)  # a JSON body is JSON by whatever name curl sends it
+        decoded: tuple[Any, dict[str, Any]] = super().decode(body, headers, protocol_version, model_name)
+        return decoded
+
+
+class FixedModels(ModelRepositoryExtension):  # type: ignore[misc]
+    """The models are given at the start: no client may load or unload one."""
+
+    def __init__(self, models: ModelRepository) -> None:
+        super().__init__(models)
+
+    async def load(self, model_name: str) -> None:
+        """Refuse."""
+        raise NotImplementedError("the models of this server are given when it starts")
+
+    async def unload(self, model_name: str) -> None:
+        """Refuse."""
+        raise NotImplementedError("the models of this server are given when it starts")
+
+
+def _decode_binary(body: bytes, headers: dict[str, str], model_name: str) -> BinaryRequest:
+    length = headers.get("inference-header-content-length")
+    if length is None:
+        raise BadRequest(
+            "send JSON as content type application/json, or binary tensors with Inference-Header-Content-Length"
+        )
+    header, tensors = read_request(body, length)
+    try:  # KServe's own model of a request, for what is not tensors
+        rest = InferenceRequest.model_validate({**header, "inputs": []})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadRequest(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return BinaryRequest(InferRequest.from_inference_request(rest, model_name), tensors)
+
+
+def _load_in_worker(name: str, folder: Path, max_rows: int) -> ScoringModel:
+    from penstock.serving.kserve_app import harden
+
+    harden()
+    model = ScoringModel(name, folder, max_rows)
+    model.load()
+    return model

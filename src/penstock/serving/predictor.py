@@ -1,0 +1,134 @@
+"""A SavedModel as a function from raw columns to scores. The only module that touches TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from penstock.artifacts.features import FEATURES_FILE, MISSING, FeatureSpec, FeatureType
+from penstock.serving.requests import Columns, columns_of_rows
+
+SIGNATURE = "serve_tensors"
+SCORE = "score"
+_SAVED_MODEL_FOLDERS = ("saved_model", "1")
+"""In the Model artifact, and in a release bundle's `model/`, where serving programs look for a version number."""
+
+
+class BadModel(Exception):
+    """The model cannot be served; the message says why, in one line."""
+
+
+class Predictor:
+    """A loaded model: raw columns in, scores out.
+
+    Args:
+        folder: A Model artifact, or the `model` folder of a release bundle.
+
+    Raises:
+        BadModel: It does not load, or is not a model of ours (operator).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.raw: dict[str, FeatureType] = _read_features(folder).raw
+        self._loaded, self._signature = _load(_saved_model(folder), self.raw)
+        self._dtypes = {name: spec.dtype for name, spec in self._signature.structured_input_signature[1].items()}
+
+    def __call__(self, columns: Columns) -> npt.NDArray[np.float32]:
+        """Score rows.
+
+        Args:
+            columns: One array per raw feature, shape (n_rows,), missing values in band.
+
+        Returns:
+            Shape (n_rows,), float32: the probability of the positive class, or the estimate. Finite.
+
+        Raises:
+            BadModel: The model puts out something else (whoever trained it).
+        """
+        import tensorflow as tf
+
+        tensors = {name: tf.constant(values, dtype=self._dtypes[name]) for name, values in columns.items()}
+        scores: npt.NDArray[np.float32] = self._signature(**tensors)[SCORE].numpy()
+        rows = len(next(iter(columns.values())))
+        if scores.shape not in ((rows, 1), (rows,)):
+            raise BadModel(f"the model puts out scores of shape {scores.shape} for {rows} rows, not ({rows}, 1)")
+        if not np.isfinite(scores).all():
+            row = int(np.flatnonzero(~np.isfinite(scores).reshape(-1))[0])
+            raise BadModel(f"the model's score for row {row} is {scores.reshape(-1)[row]}")
+        return scores.reshape(-1)
+
+    def warm_up(self, folder: Path) -> None:
+        """Predict once, one row and a batch, so that the first client waits for nothing.
+
+        The rows are the model's own golden rows where it has them, else one row with every value missing.
+
+        Raises:
+            BadModel: The prediction fails (whoever trained it).
+        """
+        try:
+            golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))["rows"]
+            columns = columns_of_rows({"instances": golden[:32]}, self.raw)
+        except (OSError, ValueError, KeyError, TypeError):
+            columns = {name: np.array([MISSING[type_]], dtype=_NUMPY_TYPES[type_]) for name, type_ in self.raw.items()}
+        try:
+            self({name: values[:1] for name, values in columns.items()})
+            self(columns)
+        except BadModel:
+            raise
+        except Exception as error:  # TensorFlow raises many kinds; each of them means that the model cannot predict
+            raise BadModel(f"the model does not predict: {_one_line(error)}") from error
+
+
+_NUMPY_TYPES: dict[FeatureType, Any] = {"string": object, "float": np.float32, "int": np.int64}
+
+
+def _saved_model(folder: Path) -> Path:
+    for name in _SAVED_MODEL_FOLDERS:
+        if (folder / name / "saved_model.pb").is_file():
+            return folder / name
+    raise BadModel(
+        f"{folder} holds no SavedModel: looked for {' and '.join(_SAVED_MODEL_FOLDERS)}/saved_model.pb in it"
+    )
+
+
+def _read_features(folder: Path) -> FeatureSpec:
+    path = folder / FEATURES_FILE
+    try:
+        spec = FeatureSpec.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise BadModel(f"{folder} lacks {FEATURES_FILE}: it is not a model of Penstock's") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadModel(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from None
+    if not spec.raw:
+        raise BadModel(f"{path} names no raw features")
+    return spec
+
+
+def _load(path: Path, raw: dict[str, FeatureType]) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:  # truncated, of another version, an operation that is not there: all mean the same
+        raise BadModel(f"{path} does not load: {_one_line(error)}") from error
+    signature = loaded.signatures.get(SIGNATURE)
+    if signature is None:
+        raise BadModel(f"{path} has no signature {SIGNATURE!r}; it has {', '.join(loaded.signatures) or 'none'}")
+    inputs = set(signature.structured_input_signature[1])
+    if inputs != raw.keys():
+        odd = sorted(inputs ^ raw.keys())[0]
+        raise BadModel(f"{path}: signature {SIGNATURE!r} and {FEATURES_FILE} disagree about feature {odd!r}")
+    if SCORE not in signature.structured_outputs:
+        raise BadModel(f"{path}: signature {SIGNATURE!r} puts out no {SCORE!r}")
+    return loaded, signature
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}"
