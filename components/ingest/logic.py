@@ -1,0 +1,90 @@
+"""From the raw copies to the rows of each split: what is read, made, removed and put out, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.ingest.derive import derive_column
+from components.ingest.rows import duplicate_rows, left_join
+from components.ingest.spec import IngestParams
+from components.ingest.splits import split_rows
+from components.ingest.tables import read_source, require_column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RawFiles = Mapping[str, Sequence[tuple[str, Path]]]
+"""For each source, its files: address for messages, path of the raw copy."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows with all columns that are needed, before they are split."""
+
+    table: pa.Table
+    read: int
+    """Rows of the base before duplicates were removed [rows]."""
+    duplicates: int
+    """Rows removed [rows]."""
+
+
+def assemble(params: IngestParams, raw: RawFiles, progress: Callable[[int, int], None]) -> Rows:
+    """Read, remove duplicates, join and derive.
+
+    Args:
+        params: What to do.
+        raw: The raw copies.
+        progress: Told the rows done and in all, as often as there is news.
+
+    Raises:
+        BadInput: The data are not as declared (author of the configuration, or of the data).
+    """
+    plan = params.plan()
+    base = params.base_name
+    # Without a key, rows are compared in every column, so every column is read.
+    columns = list(dict.fromkeys((*plan.read[base], *params.key))) if params.key else None
+    table = read_source(base, params.sources[base], raw[base], columns)
+    for column in plan.read[base]:
+        require_column(column, table.column_names, f"source {base!r}")
+    read = table.num_rows
+    progress(0, read)
+    again = duplicate_rows(table, params.key, params.duplicates)
+    if again.any():
+        table = table.filter(~again)
+    table = table.select(plan.read[base])
+    for step in plan.steps:
+        if isinstance(step, str):
+            table = table.append_column(step, derive_column(step, params.derive[step], table))
+        else:
+            join = params.joins[step]
+            other = read_source(join.source, params.sources[join.source], raw[join.source], plan.read[join.source])
+            table = left_join(table, other, join.keys, join.columns, join.source)
+    return Rows(table, read, int(again.sum()))
+
+
+def put_out(params: IngestParams, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Split the rows and select the columns to put out; rows keep their order.
+
+    Yields:
+        Split and table, whose columns are string, int64 or float64: truth values become 0 and 1, dates and
+        timestamps ISO 8601 text.
+    """
+    masks = split_rows(params.split, table)
+    outputs = table.select(params.outputs)
+    outputs = outputs.cast(_output_schema(outputs.schema)).combine_chunks()
+    for name, mask in masks.items():
+        yield name, outputs if mask.all() else outputs.filter(mask)
+
+
+def _output_schema(schema: pa.Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    def plain(kind: pa.DataType) -> pa.DataType:
+        if pa.types.is_boolean(kind):
+            return pa.int64()
+        return pa.string() if pa.types.is_date(kind) or pa.types.is_timestamp(kind) else kind
+
+    return pa.schema([pa.field(field.name, plain(field.type)) for field in schema])

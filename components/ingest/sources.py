@@ -1,0 +1,230 @@
+"""Where the source files are: on this machine, inside a Python package, behind HTTP, or in a store that fsspec knows.
+
+Finds, fingerprints and copies files; never looks inside them. Light, because a runner fingerprints at every run:
+fsspec and httpx are imported only for addresses that need them.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+from components.ingest.declare import Source
+from components.ingest.spans import Spanned, has_spans, match_spans, select, to_glob
+from penstock.sdk import BadInput, PenstockError
+
+SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".parquet")
+"""The names that count in a directory."""
+
+_CHUNK = 1 << 20
+_TIMEOUT_SECONDS = 60
+_AS_IT_IS = {"Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source."""
+
+    source: str
+    name: str
+    """Its path below the source's own folder or fixed prefix; what the raw copy is called."""
+    uri: str
+    """Its address as a person would write it."""
+    place: str
+    """Its address as it is opened: a local path, or a URL."""
+    span: str = ""
+    version: str = ""
+
+
+def find_files(name: str, source: Source) -> list[SourceFile]:
+    """Find the files of a source, in the order in which they are read.
+
+    Raises:
+        BadInput: Nothing is there, or the address cannot be used (author of the configuration).
+    """
+    where = f"source {name!r}: {source.uri}"
+    root, listing = _lister(source.uri, where)
+    bounded = bool(source.first_span or source.last_span or source.newest_spans)
+    if has_spans(source.uri):
+        found = match_spans(root, listing(to_glob(root)))
+        try:
+            files = select(found, source.first_span, source.last_span, source.newest_spans)
+        except ValueError as error:
+            raise BadInput(f"{where}: {error}") from None
+    elif bounded:
+        raise BadInput(f"{where}: a range of spans is asked for, but the address names none", "Write {YYYY}{MM}{DD}")
+    else:
+        files = [Spanned(place) for place in sorted(listing(root))]
+    if not files:
+        raise BadInput(f"{where}: no such file" if not (has_spans(root) or "*" in root) else f"{where}: no file fits")
+    prefix = _fixed_prefix(root, files)
+    shown = source.uri[: len(source.uri) - len(root) + len(prefix)]
+    return [
+        SourceFile(name, f.name[len(prefix) :], shown + f.name[len(prefix) :], f.name, f.span, f.version) for f in files
+    ]
+
+
+def fingerprint(file: SourceFile) -> str:
+    """What changes when the content changes: a digest, or the strong entity tag that a remote store keeps."""
+    tag = _entity_tag(file)
+    if tag:
+        return tag
+    with open_file(file) as stream:
+        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def copy_file(file: SourceFile, target: Path) -> tuple[int, str]:
+    """Copy a file byte for byte.
+
+    Returns:
+        Its size [bytes] and its SHA-256, of what was written.
+
+    Raises:
+        PenstockError: It could not be read to the end (operator).
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sha, size = hashlib.sha256(), 0
+    with open_file(file) as stream, target.open("wb") as copy:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+            copy.write(chunk)
+            size += len(chunk)
+    return size, sha.hexdigest()
+
+
+@contextmanager
+def open_file(file: SourceFile) -> Iterator[BinaryIO]:
+    """Open a file for reading, wherever it is."""
+    scheme = urlsplit(file.place).scheme
+    try:
+        if scheme in ("http", "https"):
+            with _download(file.place) as stream:
+                yield stream
+        elif "://" in file.place:
+            import fsspec
+
+            with fsspec.open(file.place, "rb") as stream:
+                yield stream
+        else:
+            with Path(file.place).open("rb") as stream:
+                yield stream
+    except OSError as error:
+        raise PenstockError(f"source {file.source!r}: {file.uri} cannot be read: {error}") from error
+
+
+def _lister(uri: str, where: str) -> tuple[str, Any]:
+    """The address to list from, and what lists it: pattern to addresses."""
+    parts = urlsplit(uri)
+    if parts.username or parts.password:
+        raise BadInput(
+            f"source address {parts.scheme}://...@{parts.hostname}: credentials do not belong in it",
+            "Give them to the process by its environment",
+        )
+    if parts.scheme in ("http", "https"):
+        return uri, lambda url: [url]
+    if parts.scheme == "package":
+        return str(_package_folder(parts.netloc, where)) + parts.path, _list_local
+    if "://" in uri and parts.scheme != "file":
+        return uri, lambda pattern: _list_remote(pattern, where)
+    return uri.removeprefix("file://"), _list_local
+
+
+def _package_folder(package: str, where: str) -> Path:
+    """Find where a package is installed, without importing it."""
+    spec = find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise BadInput(f"{where}: the Python package {package!r} is not installed", f"pip install {package}")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _list_local(pattern: str) -> list[str]:
+    path = Path(pattern)
+    if path.is_file():
+        return [pattern]
+    if path.is_dir():
+        folder = pattern.rstrip("/")
+        return [
+            f"{folder}/{p.relative_to(path).as_posix()}" for p in path.rglob("*") if p.is_file() and _counts(p.name)
+        ]
+    return [name for name in glob.glob(pattern, recursive=True) if Path(name).is_file()]  # noqa: PTH207 - any root
+
+
+def _list_remote(pattern: str, where: str) -> list[str]:
+    import fsspec
+
+    try:
+        fs, path = fsspec.core.url_to_fs(pattern)
+        if fs.isdir(path):
+            names = [name for name in fs.find(path) if _counts(name)]
+        else:
+            names = [name for name in fs.glob(path) if not fs.isdir(name)]
+        return [fs.unstrip_protocol(name) for name in names]
+    except (ImportError, ValueError) as error:
+        raise BadInput(f"{where}: {error}") from None
+
+
+def _counts(name: str) -> bool:
+    return name.endswith(SUFFIXES) and not name.rsplit("/", 1)[-1].startswith((".", "_"))
+
+
+def _fixed_prefix(root: str, files: list[Spanned]) -> str:
+    """The folder under which the names of the files are told."""
+    if len(files) == 1 and files[0].name == root:
+        return root[: root.rfind("/") + 1]
+    first = min((at for mark in "*?[{" if (at := root.find(mark)) >= 0), default=-1)
+    return root[: root.rfind("/", 0, first) + 1] if first >= 0 else root.rstrip("/") + "/"
+
+
+def _entity_tag(file: SourceFile) -> str:
+    scheme = urlsplit(file.place).scheme
+    if scheme in ("http", "https"):
+        import httpx
+
+        response = httpx.head(file.place, follow_redirects=True, timeout=_TIMEOUT_SECONDS)
+        tag = response.headers.get("etag", "") if response.is_success else ""
+        return "" if tag.startswith("W/") else tag
+    if "://" in file.place:
+        import fsspec
+
+        fs, path = fsspec.core.url_to_fs(file.place)
+        info = fs.info(path)
+        return str(info.get("ETag") or info.get("etag") or info.get("md5Hash") or "")
+    return ""
+
+
+@contextmanager
+def _download(url: str) -> Iterator[BinaryIO]:
+    """Fetch into a temporary file, so that a broken connection never leaves half a copy."""
+    import tempfile
+
+    import httpx
+    from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+    @retry(
+        retry=retry_if_exception_type(httpx.TransportError),
+        stop=stop_after_attempt(3),
+        wait=wait_exponential(multiplier=0.2, max=5),
+        reraise=True,
+    )
+    def fetch(into: BinaryIO) -> None:
+        into.seek(0)
+        into.truncate()
+        with httpx.stream("GET", url, headers=_AS_IT_IS, follow_redirects=True, timeout=_TIMEOUT_SECONDS) as response:
+            response.raise_for_status()
+            for chunk in response.iter_raw(_CHUNK):
+                into.write(chunk)
+        into.seek(0)
+
+    with tempfile.TemporaryFile() as body:
+        try:
+            fetch(body)
+        except httpx.HTTPError as error:
+            raise OSError(str(error)) from error
+        yield body
