@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,44 +37,74 @@ class Params(BaseModel):
             raise BadInput(f"{where}: {explain(error, cls)}") from None
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Turn pydantic's findings into one line: key, what is wrong, and the nearest valid key."""
-    return "; ".join(_explain_one(dict(finding), model) for finding in error.errors(include_url=False))
+def explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    *,
+    inside: tuple[str, ...] = (),
+    place: Callable[[tuple[str | int, ...]], str] = lambda _: "",
+) -> str:
+    """Turn pydantic's findings into one line: key, what is wrong, and the nearest valid key.
+
+    Args:
+        error: What pydantic found.
+        model: The model that was not met.
+        inside: The keys that lead to the value that was held against the model.
+        place: Says where a key stands, `inside` included: the file and the line, to be put in front.
+    """
+    findings = error.errors(include_url=False)
+    return "; ".join(
+        place((*inside, *finding["loc"])) + _explain_one(dict(finding), model, inside) for finding in findings
+    )
 
 
-def _explain_one(finding: dict[str, Any], model: type[BaseModel]) -> str:
+def _explain_one(finding: dict[str, Any], model: type[BaseModel], inside: tuple[str, ...]) -> str:
     location = [str(part) for part in finding["loc"]]
-    key = ".".join(location) or "value"
+    keys, names = _walk(location, model)
+    key = ".".join([*inside, *keys]) or "value"
     if finding["type"] == "extra_forbidden":
-        names = _names_beside(location, model)
         near = difflib.get_close_matches(location[-1], names, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(names))}"
         return f"{key}: unknown key; {hint}"
     if finding["type"] == "missing":
         return f"{key}: is required"
     message = finding["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]} (got {finding['input']!r})"
+    given = "" if isinstance(finding["input"], dict | list) else f" (got {finding['input']!r})"
+    return f"{key}: {message[0].lower()}{message[1:]}{given}"
 
 
-def _names_beside(location: list[str], model: type[BaseModel]) -> list[str]:
-    """The valid names at the place of an unknown one, found by walking the model's JSON schema."""
+def _walk(location: list[str], model: type[BaseModel]) -> tuple[list[str], list[str]]:
+    """Follow pydantic's location through the model's JSON schema.
+
+    Returns:
+        The keys as they are written (pydantic also names the chosen member of a union), and the valid names beside
+        the last of them.
+    """
     schema = model.model_json_schema()
     definitions = schema.get("$defs", {})
 
     def deref(node: dict[str, Any]) -> dict[str, Any]:
         for option in [*node.get("allOf", []), *node.get("anyOf", [])]:
-            if "$ref" in option or option.get("type") in ("object", "array"):
+            if "$ref" in option or "discriminator" in option or option.get("type") in ("object", "array"):
                 return deref(option)
         if "$ref" in node:
             return deref(definitions[node["$ref"].rsplit("/", 1)[-1]])
         return node
 
-    node = deref(schema)
-    for part in location[:-1]:
+    node, keys = deref(schema), list[str]()
+    names = list(node.get("properties", {}))
+    for part in location:
+        members = node.get("discriminator", {}).get("mapping", {})
+        if part in members:
+            node = deref({"$ref": members[part]})
+            names = list(node.get("properties", {}))
+            continue
+        keys.append(part)
+        names = list(node.get("properties", {}))
         if part in node.get("properties", {}):
             node = deref(node["properties"][part])
         elif "items" in node:
             node = deref(node["items"])
         elif isinstance(node.get("additionalProperties"), dict):
             node = deref(node["additionalProperties"])
-    return list(node.get("properties", {}))
+    return keys, names

@@ -1,0 +1,164 @@
+"""From `pipeline.py` and `pipeline.yaml` to `compiled.yaml`: kfp's PipelineSpec, as text that people review.
+
+The same sources give the same bytes: keys are sorted, texts of several lines stand as blocks, whole numbers are
+written without a fraction (as the cluster hands them over), and nothing of the machine or the hour is in it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from penstock.authoring.config import Config, read_config, shown
+from penstock.authoring.discovery import load_pipeline
+from penstock.authoring.pipeline import Pipeline, RunParameter, WiringError, run_parameters
+from penstock.sdk import BadInput, ComponentSpec, PenstockError
+
+COMPILED_FILE = "compiled.yaml"
+
+_HEADER = """\
+# Generated from pipeline.py and pipeline.yaml by `penstock compile {name}`; do not edit.
+# {description}
+"""
+
+Build = Callable[[Pipeline], None]
+
+
+def compile_pipeline(folder: Path, images: Mapping[str, str] | None = None) -> str:
+    """Compile a pipeline.
+
+    Args:
+        folder: The pipeline's folder.
+        images: Image references by environment name; `penstock/<environment>:<version>` for those not given.
+
+    Returns:
+        The text of `compiled.yaml`.
+
+    Raises:
+        BadInput: The wiring or the values are wrong (the pipeline's author).
+    """
+    config = read_config(folder)
+    build = _load_build(folder)
+    # What a run may set is typed by the components that the tasks run, and those are known once it has been built.
+    components, _ = _build(config, build, {}, images or {})
+    config.check_tasks(components)
+    _, spec = _build(config, build, run_parameters(config, components), images or {})
+    header = _HEADER.format(name=config.file.name, description=" ".join(config.file.description.split()))
+    return header + yaml.dump(_plain(spec), Dumper=_Dumper, sort_keys=True, width=110, allow_unicode=True)
+
+
+def write_compiled(folder: Path) -> bool:
+    """Write a pipeline's `compiled.yaml`.
+
+    Returns:
+        Whether that changed it.
+
+    Raises:
+        BadInput: The wiring or the values are wrong; nothing was written (the pipeline's author).
+    """
+    text = compile_pipeline(folder)
+    path = folder / COMPILED_FILE
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def check_compiled(folder: Path) -> str:
+    """Compare `compiled.yaml` with what would be compiled now.
+
+    Returns:
+        A unified diff; empty where it is up to date.
+
+    Raises:
+        BadInput: The wiring or the values are wrong (the pipeline's author).
+    """
+    path = folder / COMPILED_FILE
+    present = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return diff(present, compile_pipeline(folder), path)
+
+
+def diff(present: str, wanted: str, path: Path) -> str:
+    """A unified diff from what a file holds to what it should hold; empty where they agree."""
+    lines = difflib.unified_diff(
+        present.splitlines(keepends=True), wanted.splitlines(keepends=True), f"{path}", f"{path} (generated)"
+    )
+    return "".join(lines)
+
+
+def _load_build(folder: Path) -> Build:
+    build = getattr(load_pipeline(folder), "build", None)
+    if not callable(build):
+        raise BadInput(f"{shown(folder / 'pipeline.py')}: has no function `build(p: Pipeline)`")
+    return build  # type: ignore[no-any-return]
+
+
+def _build(
+    config: Config, build: Build, settable: Mapping[str, RunParameter], images: Mapping[str, str]
+) -> tuple[dict[str, ComponentSpec], Any]:
+    """Run `build` under kfp; returns the components by task and the PipelineSpec message."""
+    from kfp import dsl
+
+    from penstock.authoring.kfp_component import docstring, function, parameter_of
+
+    built: list[Pipeline] = []
+
+    def pipeline(*channels: Any) -> None:
+        built.append(Pipeline(config, dict(zip(settable, channels, strict=True)), images))
+        build(built[0])
+
+    items = [(item.name, item.parameter, item.description) for item in settable.values()]
+    arguments = [parameter_of(name, item.type, item.required, item.default) for name, item, _ in items]
+    function(pipeline, "pipeline", arguments, docstring(config.file.name, [(name, text) for name, _, text in items]))
+    try:
+        made = dsl.pipeline(name=config.file.name, description=config.file.description.strip())(pipeline)
+    except WiringError as error:
+        raise BadInput(f"{_line(config.folder, error)}: {error.message}", error.remedy) from None
+    except PenstockError:
+        raise
+    except Exception as error:
+        raise BadInput(f"{_line(config.folder, error)}: {' '.join(str(error).split())}") from error
+    return built[0].components, made
+
+
+def _line(folder: Path, error: Exception) -> str:
+    """The last line of `pipeline.py` on the way to an error."""
+    path = folder / "pipeline.py"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
+    return f"{shown(path)}:{lines[-1]}" if lines else str(shown(path))
+
+
+def _plain(component: Any) -> Any:
+    from google.protobuf import json_format
+
+    return _whole(json_format.MessageToDict(component.pipeline_spec))
+
+
+def _whole(value: Any) -> Any:
+    """Write 3.0 as 3: protocol buffers know one kind of number, and Go's JSON writes it so too."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines as blocks, no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

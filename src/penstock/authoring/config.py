@@ -1,0 +1,198 @@
+"""`pipeline.yaml`: the values of a pipeline, typed and closed.
+
+Wiring is code (`pipeline.py`), values are data (`pipeline.yaml`). Every mistake in the data is told with the file, the
+line, the key and the nearest valid key, when the pipeline is compiled and not when it runs. Nothing here knows KFP.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from penstock.authoring.naming import nearest
+from penstock.authoring.strict_yaml import Document, Location, read_yaml
+from penstock.sdk import BadInput, ComponentSpec
+from penstock.sdk.params import explain
+
+CONFIG_FILE = "pipeline.yaml"
+
+_EXACT = 2**53
+"""KFP carries numbers as doubles: larger integers would be rounded on the way."""
+_Cores = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$", coerce_numbers_to_str=True)]
+_Bytes = Annotated[str, Field(pattern=r"^[0-9]+[KMGTPE]i?$")]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Execution(_Closed):
+    """How a task is run; nothing here changes what it computes."""
+
+    retries: int = Field(default=0, ge=0, le=10)
+    """How often the task is tried again after it failed."""
+    backoff_seconds: int = Field(default=10, ge=0, le=3600)
+    """How long to wait before the first retry [s]; the wait doubles each time."""
+    caching: bool = True
+    """Whether the task's result may be taken from an earlier execution with the same code, values and inputs."""
+    cpu_request: _Cores | None = None
+    """Processor cores that the task needs, as Kubernetes writes them (`2`, `500m`)."""
+    cpu_limit: _Cores | None = None
+    """Processor cores that the task may use."""
+    memory_request: _Bytes | None = None
+    """Memory that the task needs (`4Gi`)."""
+    memory_limit: _Bytes | None = None
+    """Memory that the task may use."""
+    accelerator_type: str | None = None
+    """The accelerator's resource name (`nvidia.com/gpu`)."""
+    accelerator_count: int = Field(default=1, ge=1, le=16)
+    """How many accelerators the task needs, where a type is given."""
+
+
+class PipelineFile(_Closed):
+    """The keys of `pipeline.yaml`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=128)
+    """The pipeline's name; its folder has the same, with underscores for hyphens."""
+    description: str = Field(min_length=1)
+    """What the pipeline is for, in the Kubeflow UI."""
+    run_may_set: tuple[str, ...] = ()
+    """What a run may set, as `task.parameter`. Everything else is fixed until the pipeline is compiled again."""
+    tasks: dict[str, dict[str, Any]] = {}
+    """The parameters of each task, by the task's name in `pipeline.py`."""
+    execution: dict[str, Execution] = {}
+    """Retries, caching and resources of a task, by its name."""
+
+
+class Config:
+    """One pipeline's configuration.
+
+    Args:
+        folder: The pipeline's folder.
+        file: The checked content of its `pipeline.yaml`.
+        document: The same with line numbers.
+    """
+
+    def __init__(self, folder: Path, file: PipelineFile, document: Document) -> None:
+        self.folder = folder
+        self.file = file
+        self._document = document
+
+    def wrong(self, location: Location, message: str, remedy: str = "") -> BadInput:
+        """An error that names the file, the line and the key."""
+        key = ".".join(str(part) for part in location)
+        return BadInput(f"{self._document.place(location)}: {f'{key}: ' if key else ''}{message}", remedy)
+
+    def values(self, task: str, spec: ComponentSpec, elsewhere: Iterable[str] = ()) -> dict[str, Any]:
+        """The parameters that the file gives a task, checked against the component, as JSON.
+
+        Args:
+            task: The task's name.
+            spec: The component that it runs.
+            elsewhere: Parameters that get their value while the pipeline runs.
+
+        Returns:
+            What the file says, defaults left out.
+
+        Raises:
+            BadInput: A key is unknown, a value is missing or does not fit (the file's author).
+        """
+        written = self.file.tasks.get(task, {})
+        given = {key: self._read_file(("tasks", task, key), value) for key, value in written.items()}
+        open_fields: dict[str, Any] = dict.fromkeys(elsewhere, (Any, None))
+        for key in open_fields.keys() & given.keys():
+            raise self.wrong(("tasks", task, key), "is wired in pipeline.py", "A parameter has one origin only")
+        model = create_model(spec.params.__name__, __base__=spec.params, **open_fields) if open_fields else spec.params
+        try:
+            params = model.model_validate(given)
+        except ValidationError as error:
+            raise BadInput(explain(error, spec.params, inside=("tasks", task), place=self._document.prefix)) from None
+        plain: dict[str, Any] = params.model_dump(mode="json", exclude_unset=True)
+        for key, value in plain.items():
+            self._check_travels(("tasks", task, key), value)
+        return {
+            key: value
+            for key, value in plain.items()
+            if value is not None or self._refuse_null(("tasks", task, key), spec)
+        }
+
+    def check_tasks(self, known: Mapping[str, ComponentSpec]) -> None:
+        """Refuse what is said of tasks that the pipeline does not have.
+
+        Raises:
+            BadInput: `tasks`, `execution` or `run_may_set` names an unknown task or parameter (the file's author).
+        """
+        for section in ("tasks", "execution"):
+            for task in getattr(self.file, section):
+                if task not in known:
+                    raise self.wrong((section, task), f"there is no such task; {nearest(task, known)}")
+        for index, name in enumerate(self.file.run_may_set):
+            task, _, parameter = name.partition(".")
+            if task not in known:
+                raise self.wrong(("run_may_set", index), f"{name!r} names no task; {nearest(task, known)}")
+            fields = known[task].params.model_fields
+            if parameter not in fields:
+                raise self.wrong(
+                    ("run_may_set", index), f"{name!r} names no parameter of {task}; {nearest(parameter, fields)}"
+                )
+
+    def _read_file(self, location: Location, value: Any) -> Any:
+        """Put a file's text in place of `{file: NAME}`."""
+        if not (isinstance(value, dict) and set(value) == {"file"} and isinstance(value["file"], str)):
+            return value
+        path = (self.folder / value["file"]).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise self.wrong(location, f"{value['file']!r} lies outside the pipeline's folder")
+        try:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise self.wrong(location, f"there is no file {value['file']!r} in the pipeline's folder") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self.wrong(location, f"{value['file']!r} cannot be read as text: {error}") from None
+
+    def _check_travels(self, location: Location, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self._check_travels((*location, key), item)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self._check_travels((*location, index), item)
+        elif isinstance(value, int) and abs(value) > _EXACT:
+            raise self.wrong(location, f"{value} is beyond 2^53, the largest integer that KFP carries exactly")
+
+    def _refuse_null(self, location: Location, spec: ComponentSpec) -> bool:
+        """A null is the same as leaving the key out where nothing is the default; elsewhere KFP cannot carry it."""
+        if spec.params.model_fields[str(location[-1])].default is None:
+            return False
+        raise self.wrong(location, "null cannot be passed through KFP", "Leave the key out, or give a value")
+
+
+def read_config(folder: Path) -> Config:
+    """Read the `pipeline.yaml` of a pipeline's folder.
+
+    Raises:
+        BadInput: It is missing, or is not what a `pipeline.yaml` must be (the file's author).
+    """
+    document = read_yaml(shown(folder / CONFIG_FILE))
+    if not isinstance(document.value, dict):
+        raise BadInput(f"{document.place(())}: a pipeline's configuration is a mapping with name, description, tasks")
+    try:
+        file = PipelineFile.model_validate(document.value)
+    except ValidationError as error:
+        raise BadInput(explain(error, PipelineFile, place=document.prefix)) from None
+    config = Config(folder, file, document)
+    if file.name.replace("-", "_") != folder.resolve().name:
+        raise config.wrong(("name",), f"{file.name!r} is not the name of the folder, {folder.resolve().name!r}")
+    for index, name in enumerate(file.run_may_set):
+        if name in file.run_may_set[:index]:
+            raise config.wrong(("run_may_set", index), f"{name!r} is there twice")
+    return config
+
+
+def shown(path: Path) -> Path:
+    """The path as a person in the working folder would type it."""
+    return Path(os.path.relpath(path)) if path.resolve().is_relative_to(Path.cwd()) else path

@@ -1,0 +1,150 @@
+"""Where components and pipelines are: folders of the project, found and never named.
+
+A project is a folder with `components/` and `pipelines/` in it: the working folder or one above it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from penstock.authoring.config import CONFIG_FILE
+from penstock.authoring.naming import nearest
+from penstock.sdk import BadInput, ComponentSpec, PenstockError
+
+COMPONENTS = "components"
+PIPELINES = "pipelines"
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The nearest folder, from `start` upwards, that holds `components/` and `pipelines/`.
+
+    Args:
+        start: Where to begin; the working folder by default.
+
+    Raises:
+        BadInput: There is none (caller).
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / COMPONENTS).is_dir() and (folder / PIPELINES).is_dir():
+            return folder
+    raise BadInput(
+        f"{here} is not in a Penstock project",
+        f"Go to a folder that has {COMPONENTS}/ and {PIPELINES}/ in it, or below it",
+    )
+
+
+def find_components(root: Path | None = None) -> dict[str, ComponentSpec]:
+    """Every component of the project, by name, sorted.
+
+    Raises:
+        BadInput: There is no project here, or a `spec.py` does not declare its folder's component (its author).
+    """
+    root = root or project_root()
+    return {folder.name: load_spec(folder) for folder in _folders(root / COMPONENTS, "spec.py")}
+
+
+def find_component(name: str, root: Path | None = None) -> ComponentSpec:
+    """One component of the project; its name may be written with hyphens.
+
+    Raises:
+        BadInput: There is none of that name; the nearest is told (caller).
+    """
+    root = root or project_root()
+    folders = {folder.name: folder for folder in _folders(root / COMPONENTS, "spec.py")}
+    return load_spec(_chosen("component", name, folders))
+
+
+def find_pipelines(root: Path | None = None) -> dict[str, Path]:
+    """The folders of the project's pipelines, by folder name, sorted.
+
+    Raises:
+        BadInput: There is no project here (caller).
+    """
+    root = root or project_root()
+    return {folder.name: folder for folder in _folders(root / PIPELINES, CONFIG_FILE)}
+
+
+def find_pipeline(name: str, root: Path | None = None) -> Path:
+    """The folder of one pipeline; its name may be written with hyphens.
+
+    Raises:
+        BadInput: There is none of that name; the nearest is told (caller).
+    """
+    return _chosen("pipeline", name, find_pipelines(root))
+
+
+def load_spec(folder: Path) -> ComponentSpec:
+    """The `SPEC` of a component's folder.
+
+    Raises:
+        BadInput: It is missing, or names another component than its folder (the component's author).
+    """
+    spec = getattr(_load_spec_module(folder / "spec.py"), "SPEC", None)
+    if not isinstance(spec, ComponentSpec):
+        raise BadInput(f"{folder / 'spec.py'}: declares no SPEC", "Assign a ComponentSpec to SPEC")
+    if spec.name != folder.name:
+        raise BadInput(f"{folder / 'spec.py'}: SPEC is called {spec.name!r}, its folder {folder.name!r}")
+    return spec
+
+
+def load_pipeline(folder: Path) -> ModuleType:
+    """Execute a pipeline's `pipeline.py` as it stands now.
+
+    Raises:
+        BadInput: It is missing or cannot be executed (the pipeline's author).
+    """
+    path = folder / "pipeline.py"
+    if not path.is_file():
+        raise BadInput(f"{path} is missing")
+    _let_import(folder.resolve().parents[1])
+    loader = SourceFileLoader(f"{PIPELINES}.{folder.name}.pipeline", str(path))
+    module = ModuleType(loader.name)
+    module.__file__ = str(path)
+    _explained(path, lambda: loader.exec_module(module))
+    return module
+
+
+def _load_spec_module(path: Path) -> ModuleType:
+    """Import a spec by its dotted name, the one that its container uses."""
+    _let_import(path.resolve().parents[2])
+    dotted = f"{COMPONENTS}.{path.parent.name}.spec"
+    module: ModuleType = _explained(path, lambda: importlib.import_module(dotted))
+    if Path(module.__file__ or "").resolve() != path.resolve():
+        raise BadInput(f"{path}: Python finds {dotted} in {module.__file__}", "Work in one project at a time")
+    return module
+
+
+def _let_import(root: Path) -> None:
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+
+
+def _explained(path: Path, load: Callable[[], Any]) -> Any:
+    """Load somebody's module; whatever it raises becomes one line."""
+    try:
+        return load()
+    except PenstockError:
+        raise
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = f":{lines[-1]}" if lines else ""
+        raise BadInput(f"{path}{line}: cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _folders(parent: Path, marker: str) -> list[Path]:
+    return sorted(folder for folder in parent.iterdir() if (folder / marker).is_file())
+
+
+def _chosen(kind: str, name: str, known: dict[str, Path]) -> Path:
+    key = name.replace("-", "_")
+    if key not in known:
+        raise BadInput(f"there is no {kind} {name!r}; {nearest(key, known)}")
+    return known[key]
