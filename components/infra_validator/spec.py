@@ -1,11 +1,34 @@
 """The interface of `infra_validator`."""
 
+from pydantic import Field
+
 from penstock.artifacts import InfraBlessing, Model
 from penstock.sdk import ComponentSpec, In, Out, Params
 
 
 class InfraValidatorParams(Params):
-    """The budgets that serving must keep."""
+    """The budgets that serving must keep.
+
+    The defaults are wide: they catch a model that cannot serve, not a laptop that was busy.
+    """
+
+    tolerance: float = Field(default=1e-5, gt=0, lt=1)
+    """How far a served score may lie from the trainer's own, in (0, 1): absolute for scores up to 1 in size, relative
+    beyond."""
+    timeout_seconds: float = Field(default=120.0, gt=0, le=3600)
+    """How long the server may take from its start to its first prediction [s], and any answer after it."""
+    max_p99_ms: float = Field(default=250.0, gt=0)
+    """Largest 99th percentile of the latency of a one-row request [ms]."""
+    min_qps: float = Field(default=10.0, ge=0)
+    """Smallest rate of one-row requests that the server must answer [1/s]."""
+    max_memory_bytes: int = Field(default=4 * 1024**3, gt=0)
+    """Largest peak of the server's memory [bytes]."""
+    load_requests: int = Field(default=400, ge=1, le=100_000)
+    """Requests of one round of the load test, at most."""
+    load_seconds: float = Field(default=1.0, gt=0, le=60)
+    """Length of one round of the load test [s], at most."""
+    connections: int = Field(default=2, ge=1, le=64)
+    """Requests in flight at once during the load test."""
 
 
 SPEC = ComponentSpec(

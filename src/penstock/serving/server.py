@@ -2,7 +2,7 @@
 
 Serves KServe's V1 and V2 REST protocols, with KServe's health and metrics endpoints. It accepts connections only when
 the model has predicted once, so a client that connects early waits and is answered as soon as there is something to
-say. A model that cannot be served ends it with one line on standard error and exit code 1; a wrong argument with 2.
+say. A model that cannot be served ends it with one line on standard error and exit code 3; a wrong argument with 2.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from penstock.serving.requests import MAX_ROWS
 DEFAULT_HOST = "0.0.0.0"  # noqa: S104  # in a pod, KServe's proxies come from outside
 _APP = "kserve.model_server:app"
 _BACKLOG = 2048
+_MODEL_REFUSED = 3
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         _serve(options, listening)
     except BadModel as error:
-        _fail(1, str(error))
+        _fail(_MODEL_REFUSED, str(error))
     sys.exit(0)
 
 

@@ -1,0 +1,194 @@
+"""What `infra_validator` asks of a server and what it concludes from the answers: pure, no process and no clock.
+
+A blessing's files must not change from one measurement to the next, or the release behind it would get another digest
+each time. So the figures of a budget that was kept stay out of them (they go into the artifact's metadata, and so into
+the lineage): the evidence is the budget itself. A broken budget gives its figure, to two digits; nothing is built on a
+blessing that failed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.infra_validator.spec import InfraValidatorParams
+from penstock.artifacts import Consequence, Decision, Reason, Verdict
+
+Row = dict[str, Any]
+"""Raw feature to value, None where it is missing."""
+
+SINGLE_ROWS = 32
+"""How many golden rows are also sent one at a time, per protocol."""
+BATCH_ROWS = 1000
+"""Rows in one request when they are sent together."""
+ROUNDS = 3
+"""How often the load test is tried before a budget counts as broken: a busy machine is not a slow model."""
+
+_WORST_FIRST = {Verdict.FAILED: 0, Verdict.ERROR: 1, Verdict.INCONCLUSIVE: 2, Verdict.SUCCESSFUL: 3}
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Raw rows with the scores that the trainer's own model gave them."""
+
+    rows: Sequence[Row]
+    scores: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the server took."""
+
+    p50_ms: float
+    """Median latency of one-row requests [ms]."""
+    p99_ms: float
+    """99th percentile of the same [ms]."""
+    qps: float
+    """One-row requests answered per second."""
+    errors: int
+    """Requests of the load test that were not answered with a prediction."""
+    first_error: str
+    """The first of them, in one line."""
+
+
+def read_golden(document: object) -> Golden:
+    """Read the content of `golden.json`.
+
+    Raises:
+        ValueError: It is not `{"rows": [{...}], "scores": [finite number]}` of equal lengths (whoever trained).
+    """
+    rows = document.get("rows") if isinstance(document, dict) else None
+    scores = document.get("scores") if isinstance(document, dict) else None
+    if not isinstance(rows, list) or not isinstance(scores, list) or len(rows) != len(scores):
+        raise ValueError('it must be {"rows": [...], "scores": [...]}, both of the same length')
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("each row must be an object {feature: value or null}")
+    if not all(type(score) in (int, float) and math.isfinite(score) for score in scores):
+        raise ValueError("each score must be a finite number")
+    return Golden(rows, scores)
+
+
+def v1_body(rows: Sequence[Row]) -> dict[str, Any]:
+    """A V1 request for some rows."""
+    return {"instances": list(rows)}
+
+
+def v2_body(rows: Sequence[Row], inputs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """A V2 request for some rows.
+
+    Args:
+        rows: The rows.
+        inputs: The inputs as the server's model metadata lists them: name and datatype.
+
+    Example:
+        >>> v2_body([{"hour": 7}, {"hour": None}], [{"name": "hour", "datatype": "INT64"}])["inputs"][0]["data"]
+        [7, None]
+    """
+    tensors = [
+        {
+            "name": tensor["name"],
+            "datatype": tensor["datatype"],
+            "shape": [len(rows)],
+            "data": [row.get(tensor["name"]) for row in rows],
+        }
+        for tensor in inputs
+    ]
+    return {"inputs": tensors}
+
+
+def compare(subject: str, expected: Sequence[float], answered: Sequence[float], tolerance: float) -> Reason:
+    """Hold served scores against the trainer's.
+
+    Args:
+        subject: How they were asked for.
+        expected: The trainer's scores, shape (n_rows,).
+        answered: The server's scores, in the same order.
+        tolerance: Largest difference; relative for expected scores beyond 1 in size.
+
+    Returns:
+        Failed with the row that differs most, or Successful.
+    """
+    rule = "same_answers"
+    if len(expected) != len(answered):
+        text = f"{subject}: {len(answered)} scores came back for {len(expected)} rows"
+        return Reason(rule=rule, subject=subject, verdict=Verdict.FAILED, text=text)
+    excess = [abs(a - e) / max(1.0, abs(e)) for e, a in zip(expected, answered, strict=True)]
+    differing = [index for index, value in enumerate(excess) if not value <= tolerance]  # NaN differs
+    if not differing:
+        text = f"{subject}: {len(expected)} rows are scored as by the trainer, within {tolerance:g}"
+        evidence = {"rows": len(expected), "tolerance": tolerance}
+        return Reason(rule=rule, subject=subject, verdict=Verdict.SUCCESSFUL, text=text, evidence=evidence)
+    worst = max(differing, key=lambda index: excess[index] if excess[index] == excess[index] else math.inf)
+    text = (
+        f"{subject}: {len(differing)} of {len(expected)} rows are scored otherwise than by the trainer; most of all "
+        f"golden row {worst}: {answered[worst]:.6g}, not {expected[worst]:.6g} (tolerance {tolerance:g})"
+    )
+    evidence = {"row": worst, "expected": expected[worst], "answered": answered[worst], "differing": len(differing)}
+    return Reason(rule=rule, subject=subject, verdict=Verdict.FAILED, text=text, evidence=evidence)
+
+
+def loads_in_time(timeout_seconds: float) -> Reason:
+    """The server was ready in time."""
+    return _kept("timeout_seconds", "start", f"loads and predicts within {timeout_seconds:g} s", timeout_seconds)
+
+
+def within_load_budget(measured: Measured, params: InfraValidatorParams) -> bool:
+    """Whether one round of the load test kept its budgets."""
+    return not measured.errors and measured.p99_ms <= params.max_p99_ms and measured.qps >= params.min_qps
+
+
+def load_reasons(best: Measured, params: InfraValidatorParams) -> list[Reason]:
+    """What the best round of the load test says."""
+    if best.errors:
+        text = f"{best.errors} requests of the load test were not answered; the first: {best.first_error}"
+        return [failed("no_errors", "load test", text)]
+    what = "99th percentile of the latency"
+    if best.p99_ms > params.max_p99_ms:
+        text = f"{what}: {_two_digits(best.p99_ms)} ms, over {params.max_p99_ms:g} ms"
+        p99 = failed("max_p99_ms", "load test", text)
+    else:
+        p99 = _kept("max_p99_ms", "load test", f"{what} within {params.max_p99_ms:g} ms", params.max_p99_ms)
+    if best.qps >= params.min_qps:
+        qps = _kept("min_qps", "load test", f"at least {params.min_qps:g} requests per second", params.min_qps)
+    else:
+        qps = failed("min_qps", "load test", f"{_two_digits(best.qps)} requests per second, under {params.min_qps:g}")
+    return [p99, qps]
+
+
+def memory_reason(peak_bytes: int, params: InfraValidatorParams) -> Reason:
+    """What the server's peak memory says."""
+    what, mib = "peak memory", 1024**2
+    if peak_bytes > params.max_memory_bytes:
+        text = f"{what}: {_two_digits(peak_bytes / mib)} MiB, over {params.max_memory_bytes / mib:g} MiB"
+        return failed("max_memory_bytes", "server", text)
+    text = f"{what} within {params.max_memory_bytes / mib:g} MiB"
+    return _kept("max_memory_bytes", "server", text, params.max_memory_bytes)
+
+
+def failed(rule: str, subject: str, text: str) -> Reason:
+    """A reason to refuse."""
+    return Reason(rule=rule, subject=subject, verdict=Verdict.FAILED, text=text)
+
+
+def no_golden_rows() -> Reason:
+    """Nothing to compare with: absence of evidence opens no gate."""
+    text = "the model brings no golden rows, so nothing shows that serving answers as the trainer does"
+    return Reason(rule="same_answers", subject="golden.json", verdict=Verdict.INCONCLUSIVE, text=text)
+
+
+def decide(reasons: Sequence[Reason]) -> Decision:
+    """Bless when every finding is good, and there is at least one."""
+    ordered = tuple(sorted(reasons, key=lambda reason: _WORST_FIRST[reason.verdict]))
+    verdict = ordered[0].verdict if ordered else Verdict.INCONCLUSIVE
+    good = verdict is Verdict.SUCCESSFUL
+    return Decision(verdict=verdict, consequence=Consequence.PROCEED if good else Consequence.STOP, reasons=ordered)
+
+
+def _kept(rule: str, subject: str, text: str, budget: float) -> Reason:
+    return Reason(rule=rule, subject=subject, verdict=Verdict.SUCCESSFUL, text=text, evidence={rule: budget})
+
+
+def _two_digits(figure: float) -> str:
+    return f"{float(format(figure, '.2g')):g}"

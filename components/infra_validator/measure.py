@@ -1,0 +1,118 @@
+"""Everything that `infra_validator` does to a running server: wait for it, question it, load it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from components.infra_validator import logic
+from components.infra_validator.client import V1_PATH, Client, Refused, Silent, in_batches, one_by_one
+from components.infra_validator.logic import Golden, Measured, Row
+from components.infra_validator.process import Child
+from components.infra_validator.spec import InfraValidatorParams
+from penstock.artifacts import Reason, Verdict
+from penstock.sdk import PenstockError
+
+_LOAD_TEST = "penstock.serving.load_test"
+_MODEL_REFUSED = 3
+"""The server's exit code when it is the model that cannot be served."""
+_LAST_BREATH_SECONDS = 2.0
+"""How long a process whose connection broke may take to be gone [s]."""
+_LOAD_BODIES = 32
+"""Different requests in the load test."""
+
+
+def wait_until_ready(client: Client, server: Child, params: InfraValidatorParams) -> Reason:
+    """Wait for the first prediction.
+
+    Raises:
+        PenstockError: The server did not start, and not by the model's doing: nothing can be said (operator).
+    """
+    try:
+        client.wait_until_ready()
+    except Refused as error:
+        return logic.failed("loads", "start", f"the server says that the model is not ready: {error}")
+    except Silent:
+        code = server.wait(_LAST_BREATH_SECONDS)
+        if code is None:
+            text = f"the model was not ready within {params.timeout_seconds:g} s"
+            return logic.failed("timeout_seconds", "start", text)
+        if code == _MODEL_REFUSED:
+            return logic.failed("loads", "start", server.last_words().removeprefix("penstock.serving: "))
+        if code < 0:
+            text = f"the server died of {signal.Signals(-code).name} while it loaded the model: {server.last_words()}"
+            return logic.failed("loads", "start", text)
+        raise PenstockError(f"could not measure: the server did not start: {server.last_words()}") from None
+    return logic.loads_in_time(params.timeout_seconds)
+
+
+def compare_answers(client: Client, server: Child, golden: Golden, params: InfraValidatorParams) -> list[Reason]:
+    """Send the golden rows over both protocols, alone and together; one finding each, until the server is gone."""
+    rows, scores = golden.rows, golden.scores
+    few, few_scores = rows[: logic.SINGLE_ROWS], scores[: logic.SINGLE_ROWS]
+    asked: dict[str, tuple[Callable[[], list[float]], Sequence[float]]] = {
+        "V1, one row a request": (lambda: one_by_one(client.scores_v1, few), few_scores),
+        "V1, many rows": (lambda: in_batches(client.scores_v1, rows), scores),
+        "V2, one row a request": (lambda: one_by_one(client.scores_v2, few), few_scores),
+        "V2, many rows": (lambda: in_batches(client.scores_v2, rows), scores),
+    }
+    reasons: list[Reason] = []
+    for subject, (ask, expected) in asked.items():
+        try:
+            reasons.append(logic.compare(subject, expected, ask(), params.tolerance))
+        except Refused as error:
+            reasons.append(logic.failed("same_answers", subject, f"{subject}: the server refuses golden rows: {error}"))
+        except Silent:
+            reasons.append(logic.failed("same_answers", subject, f"{subject}: {_silence(server, params)}"))
+            break
+    return reasons
+
+
+def load_test(port: int, rows: Sequence[Row], params: InfraValidatorParams, scratch: Path) -> Measured:
+    """Load the server; again when a budget was broken, because a busy machine is not a slow model.
+
+    Returns:
+        The first round that kept its budgets, else the one with the smallest 99th percentile.
+
+    Raises:
+        PenstockError: The load test itself failed (operator).
+    """
+    bodies = scratch / "bodies.jsonl"
+    bodies.write_text("".join(json.dumps(logic.v1_body([row])) + "\n" for row in rows[:_LOAD_BODIES]), "utf-8")
+    rounds: list[Measured] = []
+    for _ in range(logic.ROUNDS):
+        rounds.append(_one_round(port, bodies, params, scratch / f"load-{len(rounds)}"))
+        if logic.within_load_budget(rounds[-1], params):
+            return rounds[-1]
+    return min(rounds, key=lambda measured: (measured.errors, measured.p99_ms))
+
+
+def _one_round(port: int, bodies: Path, params: InfraValidatorParams, output: Path) -> Measured:
+    url = f"http://127.0.0.1:{port}{V1_PATH}"
+    limits = {
+        "--requests": params.load_requests,
+        "--seconds": params.load_seconds,
+        "--connections": params.connections,
+    }
+    arguments = [url, "--bodies", str(bodies), *(str(part) for limit in limits.items() for part in limit)]
+    report = output.with_suffix(".json")
+    with Child(_LOAD_TEST, arguments, output.with_suffix(".log"), stdout=report) as child:
+        if child.wait(params.load_seconds + params.timeout_seconds) != 0:
+            raise PenstockError(f"could not measure: the load test failed: {child.last_words()}")
+    figures = json.loads(report.read_text("utf-8"))
+    return Measured(**{name: figures[name] for name in Measured.__dataclass_fields__})
+
+
+def _silence(server: Child, params: InfraValidatorParams) -> str:
+    code = server.wait(_LAST_BREATH_SECONDS)
+    if code is None:
+        return f"the server gave no answer within {params.timeout_seconds:g} s"
+    how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    return f"the server died {how} while it answered: {server.last_words()}"
+
+
+def all_good(reasons: Sequence[Reason]) -> bool:
+    """Whether there is anything left to measure."""
+    return all(reason.verdict is Verdict.SUCCESSFUL for reason in reasons)
