@@ -1,0 +1,137 @@
+"""One connection to an ML Metadata store: opened with clear errors, every call tried again when others were first.
+
+ML Metadata's own retries sleep two seconds on average; ours sleep milliseconds, with jitter, so that two runs that
+write at once both get through.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from penstock.lineage.mlmd import opening
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    from penstock.lineage.address import StoreAddress
+
+    T = TypeVar("T")
+
+PATIENCE_SECONDS = 30.0
+"""How long a call is tried again while other writers are first [s]."""
+
+
+class Connection:
+    """A store that can be called from several threads of the process that opened it.
+
+    Args:
+        address: Where it is.
+
+    Raises:
+        BadInput: The file is not a store (caller).
+        StoreUnavailable: It cannot be opened; says why (operator).
+    """
+
+    def __init__(self, address: StoreAddress) -> None:
+        os.environ.setdefault("GLOG_minloglevel", "3")  # read by the C++ half when it is loaded: it logs each connect
+        _hush()
+        self.address = address
+        self._lock = threading.RLock()
+        self._store = self._patiently(lambda: opening.open_store(address))
+
+    def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of `ml_metadata.MetadataStore`.
+
+        Raises:
+            NotFoundError: Of `ml_metadata.errors`: see `find`.
+            AlreadyExistsError: Of `ml_metadata.errors`: somebody else wrote the same node first (the adapter).
+            StoreUnavailable: Still locked after `PATIENCE_SECONDS`, or the store is gone (operator).
+            PenstockError: ML Metadata refused the call (us).
+        """
+        return self._patiently(lambda: getattr(self._store, method)(*args, **kwargs))
+
+    def find(self, method: str, *args: Any, **kwargs: Any) -> Sequence[Any]:
+        """Call a method that lists: some of them raise where nothing is found, and some return nothing."""
+        from ml_metadata import errors
+
+        try:
+            found: Sequence[Any] = self.call(method, *args, **kwargs)
+        except errors.NotFoundError:
+            return ()
+        return found
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        from ml_metadata import errors
+        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+        attempts = Retrying(
+            retry=retry_if_exception(_is_passing),
+            wait=wait_random_exponential(multiplier=0.004, max=0.5),
+            stop=stop_after_delay(PATIENCE_SECONDS),
+            before_sleep=lambda state: self._mend(state.outcome.exception() if state.outcome else None),
+            reraise=True,
+        )
+        with self._lock:
+            try:
+                return attempts(work)
+            except (errors.AlreadyExistsError, errors.NotFoundError):
+                raise
+            except errors.StatusError as error:
+                self._mend(error)
+                raise opening.explain_call(self.address, error, busy=_is_passing(error)) from None
+            except RuntimeError as error:
+                raise opening.explain_open(self.address, error) from None
+
+    def _mend(self, error: BaseException | None) -> None:
+        """Connect anew where a failed statement or a lost server leaves the connection unusable.
+
+        MySQL's stays inside its transaction after some errors; a connection that the server closed stays closed.
+        """
+        broken = _says(error, _LOST) or _says(error, ("max_allowed_packet",))
+        if not broken or not hasattr(self, "_store"):
+            return
+        try:
+            self._store = opening.open_store(self.address)
+        except RuntimeError:
+            logging.getLogger(__name__).debug("the lineage store %s does not answer yet", self.address.shown)
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether trying again may help: somebody else held a lock, or the connection can be made anew."""
+    from ml_metadata import errors
+
+    if isinstance(error, errors.AbortedError | errors.UnavailableError):
+        return True
+    return isinstance(error, errors.StatusError | RuntimeError) and (_says(error, _BUSY) or _says(error, _LOST))
+
+
+_BUSY = ("database is locked", "deadlock", "lock wait timeout", "could not serialize", "concurrent writes aborted")
+_LOST = (
+    "transaction already open",
+    "gone away",
+    "lost connection",
+    "server closed the connection",
+    "terminating connection",
+    "no connection to the server",
+)
+
+
+def _says(error: BaseException | None, signs: tuple[str, ...]) -> bool:
+    text = str(error).lower()
+    return any(sign in text for sign in signs)
+
+
+def _hush() -> None:
+    """Keep ML Metadata's own log lines out: they repeat our errors, and one shows the password."""
+    logger = logging.getLogger("absl")
+    if not any(isinstance(known, _NotMlMetadata) for known in logger.filters):
+        logger.addFilter(_NotMlMetadata())
+
+
+class _NotMlMetadata(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "ml_metadata" not in record.pathname

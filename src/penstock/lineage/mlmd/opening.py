@@ -1,0 +1,176 @@
+"""How a store is opened, and why it could not be: ML Metadata's own messages name neither cause nor remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.lineage.address import StoreAddress
+from penstock.lineage.errors import StoreUnavailable
+from penstock.sdk import BadInput, PenstockError
+
+if TYPE_CHECKING:
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+_PROBE_SECONDS = 3.0
+_CALL_SECONDS = 60.0
+_CAUSE_CHARACTERS = 300
+
+
+def open_store(address: StoreAddress) -> Any:
+    """Open an `ml_metadata.MetadataStore`, making its tables and, where allowed, its database.
+
+    Raises:
+        RuntimeError: As ML Metadata raises it; see `explain_open`.
+        BadInput: The file is something else than an SQLite database (caller).
+        StoreUnavailable: The folder cannot be made (operator).
+    """
+    from ml_metadata import MetadataStore
+
+    if address.scheme == "grpc":
+        _reach(address)
+        return MetadataStore(_client_config(address))
+    if address.path is not None:
+        _prepare_file(address.path)
+        return MetadataStore(connection_config(address))
+    try:
+        return MetadataStore(connection_config(address))
+    except RuntimeError:
+        _reach(address)
+        return MetadataStore(connection_config(address, create_database=True))
+
+
+def connection_config(address: StoreAddress, *, create_database: bool = False) -> mlmd.ConnectionConfig:
+    """ML Metadata's configuration for a direct connection.
+
+    Args:
+        address: Not gRPC.
+        create_database: Whether a server is asked to make the database first: needs the right to do so.
+    """
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    config = mlmd.ConnectionConfig(retry_options=mlmd.RetryOptions(max_num_retries=1))
+    if address.path is not None:
+        config.sqlite.filename_uri = str(address.path)
+        config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        return config
+    # The MySQL client takes "localhost" for a Unix socket.
+    host = "127.0.0.1" if address.host == "localhost" else address.host
+    if address.scheme == "mysql":
+        config.mysql.host, config.mysql.port, config.mysql.database = host, address.port, address.database
+        config.mysql.user, config.mysql.password = address.user, address.password
+        config.mysql.skip_db_creation = not create_database
+        for name, value in address.tls:
+            setattr(config.mysql.ssl_options, name.removeprefix("ssl_"), value)
+    else:
+        config.postgresql.host, config.postgresql.port = host, str(address.port)
+        config.postgresql.dbname, config.postgresql.user = address.database, address.user
+        config.postgresql.password = address.password
+        config.postgresql.skip_db_creation = not create_database
+        for name, value in address.tls:
+            setattr(config.postgresql.ssloption, name, value)
+    return config
+
+
+def explain_open(address: StoreAddress, error: RuntimeError) -> PenstockError:
+    """Why the store could not be opened, and what to do."""
+    text = str(error)
+    where = f"lineage store {address.shown}"
+    if "greater than library version" in text:
+        return StoreUnavailable(f"{where} was written by a newer version of ML Metadata", "Upgrade Penstock.")
+    if "older than library version" in text:
+        remedy = "Upgrade it once with ML Metadata's enable_upgrade_migration, after a backup."
+        return StoreUnavailable(f"{where} was written by an older version of ML Metadata", remedy)
+    if address.path is not None:
+        return _explain_file(address.path, text)
+    remedy = "Check user, password, database and TLS options; the database must exist or the user may create it."
+    if address.scheme == "mysql":
+        remedy += " The user must log in by mysql_native_password."
+    return StoreUnavailable(f"{where}: the server answers and refuses the connection ({_first_line(text)})", remedy)
+
+
+def explain_call(address: StoreAddress, error: Exception, *, busy: bool) -> PenstockError:
+    """Why a call failed for good."""
+    where, text = f"lineage store {address.shown}", str(error)
+    if "readonly database" in text or "read-only" in text:
+        return StoreUnavailable(f"{where} cannot be written", "Give this user the right to write the file and folder.")
+    if "disk is full" in text or "No space left" in text:
+        return StoreUnavailable(f"{where} cannot be written: the disk is full", "Free some space and run again.")
+    if "not a database" in text or "malformed" in text:
+        return StoreUnavailable(f"{where} is damaged", "Restore it from a backup, or move it away to begin anew.")
+    if busy:
+        remedy = "End the process that holds it (a database shell?), or try again."
+        return StoreUnavailable(f"{where} stays locked or out of reach", remedy)
+    return StoreUnavailable(f"{where}: {_last_line(text)}")
+
+
+def _prepare_file(path: Path) -> None:
+    """Make the folder and, where there is no file yet, an empty database that keeps a write-ahead log.
+
+    With the log, readers and one writer work at once, and a commit syncs once instead of three times; ML Metadata
+    cannot ask for it, but the mode is kept in the file. The file is made under another name and linked into place:
+    Python's SQLite must never open a file that ML Metadata's own copy of SQLite may have open in this process, since
+    closing it would drop the other's locks (sqlite.org/howtocorrupt.html, section 2.2.1).
+    """
+    import sqlite3
+
+    if path.is_dir():
+        raise BadInput(f"lineage store {path} is a folder", "Name a file in it.")
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}-{threading.get_ident()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            return
+        with contextlib.closing(sqlite3.connect(partial)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(partial, path)
+    except (OSError, sqlite3.Error) as error:
+        remedy = "Choose another place, or give this user the right to write there."
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StoreUnavailable(f"lineage store {path} cannot be made: {reason}", remedy) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _explain_file(path: Path, text: str) -> PenstockError:
+    if "not a database" in text or "malformed" in text:
+        remedy = "Name the right file, or move this one away."
+        return BadInput(f"lineage store {path} is not an SQLite database, or damaged", remedy)
+    if "locked" in text or "busy" in text.lower() or "aborted" in text:
+        remedy = "End the process that holds it (a database shell?), or try again."
+        return StoreUnavailable(f"lineage store {path} is locked by another process", remedy)
+    writable = os.access(path, os.W_OK) if path.exists() else os.access(path.parent, os.W_OK)
+    if not writable or "readonly" in text or not os.access(path.parent, os.W_OK):
+        remedy = "Give this user the right to write the file and its folder, or choose another place."
+        return StoreUnavailable(f"lineage store {path} cannot be written", remedy)
+    return StoreUnavailable(f"lineage store {path} cannot be opened: {_first_line(text)}")
+
+
+def _client_config(address: StoreAddress) -> mlmd.MetadataStoreClientConfig:
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    return mlmd.MetadataStoreClientConfig(host=address.host, port=address.port, client_timeout_sec=_CALL_SECONDS)
+
+
+def _reach(address: StoreAddress) -> None:
+    """See whether anybody listens: ML Metadata says only that it has no connection."""
+    try:
+        socket.create_connection((address.host, address.port), timeout=_PROBE_SECONDS).close()
+    except OSError as error:
+        remedy = "Start the server, or correct host and port."
+        reason = error.strerror or str(error)
+        raise StoreUnavailable(f"lineage store {address.shown}: no server answers ({reason})", remedy) from None
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[0][:_CAUSE_CHARACTERS]
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason given"])[-1][-_CAUSE_CHARACTERS:]
