@@ -1,0 +1,178 @@
+"""TFMA on Beam: the same configuration, rows and models, computed by TFMA itself.
+
+Rows are written as tf.Examples in several files, so that a distributed runner can share them out; models are asked
+through `serving_default`. On one machine the runner is Beam's in-process one, with one worker: more are slower.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.evaluator.measurement import Measurement, Role
+from components.evaluator.slices import SliceKey
+from penstock.sdk import PenstockError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from components.evaluator.engines import Task
+
+_ROWS_PER_FILE = 100_000
+"""Rows of one tf.Example file [rows]."""
+
+_Found = tuple[float, float]
+"""An estimate and its standard error; NaN where TFMA gives none."""
+
+
+def with_tfma_estimates(task: Task, own: Measurement) -> Measurement:
+    """Let TFMA compute the estimates.
+
+    Args:
+        task: What to measure.
+        own: The same, measured by the vectorised engine: it gives the standard errors of the metrics it knows, and
+            the estimates of those that TFMA does not (`cost`).
+
+    Returns:
+        The measurement with TFMA's estimates.
+
+    Raises:
+        PenstockError: TFMA computed no metric of a planned name (caller: name it in its `config`).
+    """
+    folder = task.scratch / "tfma" / task.split
+    found = _read(_analyse(task, folder))
+    values = {role: array.copy() for role, array in own.values.items()}
+    errors = {role: array.copy() for role, array in own.errors.items()}
+    asked = [m for m in task.plan.metrics if m.class_name]
+    for metric in asked:
+        if not any(metric.name == name for _, name, _ in found):
+            given = ", ".join(sorted({name for _, name, _ in found}))
+            remedy = f"""Say its name: config: '{{"name": "..."}}'; found: {given}"""
+            raise PenstockError(f"TFMA computed no metric named {metric.name!r} ({metric.class_name})", remedy)
+    for i, key in enumerate(own.slices):
+        for metric in asked:
+            j = own.metrics.index(metric.name)
+            for role in values:
+                value, error = found.get((key, metric.name, role), (math.nan, math.nan))
+                values[role][i, j] = value
+                if metric.known is None:
+                    errors[role][i, j] = error
+    return replace(own, values=values, errors=errors)
+
+
+def write_examples(table: pa.Table, folder: Path) -> str:
+    """Write rows as tf.Examples; a missing value is an absent feature.
+
+    Returns:
+        The pattern that names the files.
+    """
+    import pyarrow as pa
+    import tensorflow as tf
+    from tfx_bsl.coders import example_coder
+
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = [_as_lists(table.column(name)) for name in table.column_names]
+    batch = pa.RecordBatch.from_arrays(arrays, names=table.column_names)
+    encode = example_coder.RecordBatchToExamplesEncoder().encode
+    for part, start in enumerate(range(0, table.num_rows, _ROWS_PER_FILE)):
+        with tf.io.TFRecordWriter(str(folder / f"rows-{part:05d}.tfrecord")) as writer:
+            for example in encode(batch.slice(start, _ROWS_PER_FILE)):
+                writer.write(example)
+    return str(folder / "rows-*.tfrecord")
+
+
+def _as_lists(column: pa.ChunkedArray) -> pa.Array:
+    """A column as lists of one value, the form that tf.Examples are made from."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as kinds
+
+    if kinds.is_integer(column.type) or kinds.is_boolean(column.type):
+        target = pa.int64()
+    elif kinds.is_floating(column.type) or kinds.is_decimal(column.type):
+        target = pa.float32()
+    else:
+        target = pa.binary()
+        column = pc.cast(column, pa.string())
+    flat = pc.cast(column, target)
+    flat = pa.concat_arrays(flat.chunks) if flat.num_chunks else pa.array([], target)
+    present = flat.is_valid().to_numpy(zero_copy_only=False)
+    ends = np.concatenate([[0], np.cumsum(present)]).astype(np.int32)
+    offsets = pa.array(ends, mask=np.append(~present, False))
+    return pa.ListArray.from_arrays(offsets, flat.drop_null())
+
+
+def _analyse(task: Task, folder: Path) -> str:
+    """Run TFMA; returns the folder with its result files."""
+    import apache_beam as beam
+    import tensorflow_model_analysis as tfma
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from tfx_bsl.public import tfxio
+
+    config = tfma.EvalConfig()
+    config.CopyFrom(task.config)
+    spec = config.model_specs[0] if config.model_specs else config.model_specs.add()
+    spec.name, spec.label_key = "", task.label_name
+    spec.signature_name = spec.signature_name or "serving_default"
+    config.options.include_default_metrics.value = False
+    config.options.disabled_outputs.values.append("eval_config.json")
+    compared = Role.BASELINE in task.models
+    config = tfma.utils.update_eval_config_with_defaults(config, has_baseline=compared, rubber_stamp=not compared)
+    shared = [
+        tfma.default_eval_shared_model(
+            str(model.saved_model), eval_config=config, model_name=str(role) if compared else ""
+        )
+        for role, model in task.models.items()
+    ]
+    pattern = write_examples(task.table, folder)
+    reader = tfxio.TFExampleRecord(pattern, raw_record_column_name=tfma.ARROW_INPUT_COLUMN)
+    output = folder / "result"
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        _ = (
+            pipeline
+            | "Read" >> reader.BeamSource()
+            | "Analyse"
+            >> tfma.ExtractEvaluateAndWriteResults(
+                eval_config=config,
+                eval_shared_model=shared if compared else shared[0],
+                output_path=str(output),
+                random_seed_for_testing=task.seed,
+            )
+        )
+    return str(output)
+
+
+def _read(output: str) -> dict[tuple[SliceKey, str, Role], _Found]:
+    """TFMA's scalar metrics by slice, name and model."""
+    import tensorflow_model_analysis as tfma
+
+    found: dict[tuple[SliceKey, str, Role], _Found] = {}
+    for message in tfma.load_metrics(output):
+        key = tuple(sorted((single.column, _slice_value(single)) for single in message.slice_key.single_slice_keys))
+        for entry in message.metric_keys_and_values:
+            if entry.value.WhichOneof("type") != "double_value":
+                continue
+            role = Role.BASELINE if entry.key.model_name == Role.BASELINE else Role.CANDIDATE
+            role = Role.DIFFERENCE if entry.key.is_diff else role
+            error = math.nan
+            if entry.HasField("confidence_interval"):
+                error = entry.confidence_interval.standard_error.double_value.value
+            for owner in _owners(role, entry.key):
+                found[key, entry.key.name, owner] = (entry.value.double_value.value, error)
+    return found
+
+
+def _owners(role: Role, key: Any) -> list[Role]:
+    """Whose a metric is: what belongs to no model (`example_count`) is everybody's, and does not differ."""
+    if key.model_name or role is Role.DIFFERENCE:
+        return [role]
+    return [Role.CANDIDATE, Role.BASELINE]
+
+
+def _slice_value(single: Any) -> str | int | float:
+    kind = single.WhichOneof("kind")
+    value = getattr(single, kind)
+    return value.decode() if kind == "bytes_value" else value

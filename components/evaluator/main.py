@@ -1,0 +1,85 @@
+"""Score, measure, judge, and write it all down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from components.evaluator.engines import ENGINES, Task
+from components.evaluator.inputs import read_features, read_label, read_split
+from components.evaluator.logic import decide
+from components.evaluator.measurement import Measurement, Role
+from components.evaluator.plan import Plan, full_plan, read_eval_config
+from components.evaluator.report import headline, metrics_table, summary, write_report
+from components.evaluator.scoring import open_model
+from components.evaluator.spec import SPEC, EvaluatorParams
+from components.evaluator.tfma_files import write_tfma_files
+from penstock.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
+from penstock.sdk import Context, main
+
+
+def run(context: Context[EvaluatorParams]) -> None:
+    """Evaluate a candidate, and the baseline on the same rows where there is one."""
+    params = context.params
+    config = read_eval_config(params.eval_config)
+    plan = full_plan(config, params)
+    models = {Role.CANDIDATE: context.input("model", Model)}
+    if baseline := context.optional("baseline", Model):
+        models[Role.BASELINE] = baseline
+    measured = _measure(context, plan, config, models)
+    decision = decide(measured[-1], plan, params)
+
+    evaluation, blessing = context.output("evaluation", ModelEvaluation), context.output("blessing", ModelBlessing)
+    digests = {role: model.digest for role, model in models.items()}
+    write_tfma_files(evaluation, measured[-1], plan, config, decision, params.confidence, digests)
+    document = summary(measured, plan, decision, params.confidence, params.engine)
+    write_report(evaluation, metrics_table(measured, params.confidence), document, decision)
+    identity = {f"{name}_digest": digests.get(role, "") for name, role in _NAMED}
+    evaluation.metadata.update(**headline(measured), **identity)
+    context.decide(decision, blessing, **identity)
+
+
+_NAMED = (("model", Role.CANDIDATE), ("baseline", Role.BASELINE))
+
+
+def _measure(
+    context: Context[EvaluatorParams], plan: Plan, config: object, models: dict[Role, Model]
+) -> list[Measurement]:
+    """Measure every split, the judged one last and alone with intervals."""
+    params, examples = context.params, context.input("examples", Examples)
+    features = {role: read_features(model) for role, model in models.items()}
+    label_name = plan.label or features[Role.CANDIDATE].label
+    plan = replace(plan, label=label_name)
+    columns = {
+        label_name,
+        *(c for f in features.values() for c in f.raw),
+        *(c for s in plan.slicings for c in s.columns),
+    }
+    scorers = {role: open_model(model) for role, model in models.items()}
+    measured, done = [], 0
+    for split in params.splits:
+        judged = split == params.splits[-1]
+        table, available = read_split(examples, split, columns, None if judged else params.report_rows)
+        scores = {role: scorer(table) for role, scorer in scorers.items()}
+        task = Task(
+            split=split,
+            rows_available=available,
+            table=table,
+            label_name=label_name,
+            label=read_label(table, label_name, split),
+            models=models,
+            scores=scores,
+            plan=plan,
+            config=config,
+            replicates=params.bootstrap_replicates if judged else 0,
+            seed=params.seed,
+            scratch=context.scratch,
+        )
+        measured.append(ENGINES[params.engine](task))
+        done += table.num_rows
+        context.progress(done)
+    context.processed(done)
+    return measured
+
+
+if __name__ == "__main__":
+    main(SPEC, run)

@@ -1,0 +1,118 @@
+"""What an engine finds out: every metric of every slice, of each model and of their difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+from components.evaluator.slices import SliceKey, slice_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float64]
+
+
+class Role(StrEnum):
+    """Whose metric it is."""
+
+    CANDIDATE = "candidate"
+    BASELINE = "baseline"
+    DIFFERENCE = "difference"
+    """Candidate minus baseline, on the same rows."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the range that it is sure to be in, to the confidence asked for."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Metrics of one split."""
+
+    split: str
+    rows: int
+    """Rows of the split that were scored [rows]."""
+    rows_available: int
+    """Rows of the split [rows]."""
+    slices: tuple[SliceKey, ...]
+    """The overall slice first."""
+    slice_rows: npt.NDArray[np.int64]
+    """Rows per slice [rows], shape (n_slices,)."""
+    metrics: tuple[str, ...]
+    values: dict[Role, Array]
+    """Estimates, shape (n_slices, n_metrics); NaN where undefined."""
+    errors: dict[Role, Array]
+    """Standard errors, same shape; NaN where unknown."""
+    replicates: int
+    """Resamples behind the standard errors; 0 where none were made."""
+    unfit: dict[Role, int]
+    """Rows that a model gave no finite score [rows]."""
+
+    def interval(self, role: Role, slice_index: int, metric: str, confidence: float) -> Interval:
+        """An estimate and its interval; NaN bounds where it has no standard error."""
+        at = slice_index, self.metrics.index(metric)
+        return interval(float(self.values[role][at]), float(self.errors[role][at]), confidence, self.replicates)
+
+    def index(self, key: SliceKey) -> int:
+        """Where a slice stands."""
+        return self.slices.index(key)
+
+    def names(self) -> list[str]:
+        """The names of the slices."""
+        return [slice_name(key) for key in self.slices]
+
+
+def interval(value: float, error: float, confidence: float, replicates: int) -> Interval:
+    """Put Student's interval around an estimate whose standard error was estimated by resampling.
+
+    Args:
+        value: The estimate.
+        error: Its standard error; NaN where unknown.
+        confidence: Two-sided, in (0, 1).
+        replicates: Resamples behind the standard error, one more than the degrees of freedom.
+
+    Returns:
+        The interval, symmetric; NaN bounds where the error is unknown.
+
+    Example:
+        >>> found = interval(0.6, 0.01, 0.95, 201)
+        >>> round(found.lower, 4), round(found.upper, 4)
+        (0.5803, 0.6197)
+    """
+    half = student_quantile((1 + confidence) / 2, max(replicates - 1, 1)) * error
+    return Interval(value, value - half, value + half)
+
+
+@lru_cache
+def student_quantile(probability: float, degrees: int) -> float:
+    """The quantile of Student's distribution, good to 1e-3 from 49 degrees of freedom on.
+
+    Source:
+        Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5, three terms.
+
+    Example:
+        >>> round(student_quantile(0.975, 199), 3)
+        1.972
+    """
+    z = NormalDist().inv_cdf(probability)
+    terms = (
+        (z**3 + z) / (4 * degrees),
+        (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2),
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * degrees**3),
+    )
+    return z + sum(terms)
+
+
+def difference(values: dict[Role, Any]) -> Any:
+    """Candidate minus baseline."""
+    return values[Role.CANDIDATE] - values[Role.BASELINE]

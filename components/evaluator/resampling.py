@@ -1,0 +1,248 @@
+"""Every metric of every slice under any weights of the rows: one kernel for the estimates and for the bootstrap.
+
+With all weights 1 it gives the estimates. With random weights of mean 1 and variance 1 it gives a bootstrap
+replicate; the same weights serve both models, so their difference is resampled as a pair and its interval is as
+tight as the models are alike. Replicates are columns of one matrix, so that sums over rows are matrix products.
+
+Source:
+    Weights per row instead of drawing with replacement: Praestgaard and Wellner, "Exchangeably weighted bootstraps
+    of the general empirical process", Annals of Probability 21 (1993). Poisson weights: Oza and Russell, "Online
+    bagging and boosting", AISTATS 2001; Chamandy et al., "Estimating uncertainty for massive data streams",
+    Google 2012.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from components.evaluator.measurement import Role, difference
+from components.evaluator.metrics import CURVE_BINS, CurveMetric, SumMetric, curve_bins, row_statistic
+from components.evaluator.plan import PlannedMetric
+from components.evaluator.slices import Sliced
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.floating[Any]]
+    Codes = npt.NDArray[np.int64]
+
+_POISSON_TABLE = (94, 94, 47, 16, 4, 1)
+"""How many of 256 equally likely bytes stand for the weight 0, 1, 2, ...: Poisson(1) to within 0.4% in mean and
+variance, so standard errors are right to 0.2%, at a tenth of the cost of exact draws."""
+_BLOCK_CELLS = 32_000_000
+"""Weights held at a time: 128 MB of them."""
+_MOST_UNDEFINED = 0.01
+"""Share of replicates that may leave a metric undefined before its standard error counts as unknown."""
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Where a model's scores lie on the curve, in each slice of one cut."""
+
+    positives: Any
+    """Sparse, shape (n_cells, n_rows): rows with label 1 in the cell."""
+    negatives: Any
+    starts: Codes
+    """First cell of each slice that has cells, shape (n_present,); cells are sorted by slice, then by score."""
+    slices: Codes
+    """Those slices, shape (n_present,), as numbers among all slices."""
+
+
+class Kernel:
+    """Rows, labels and scores, arranged so that weighted metrics are matrix products.
+
+    Args:
+        label: Shape (n_rows,), float64.
+        scores: Scores of each model, shape (n_rows,), float64, finite.
+        cuts: The ways to cut the rows into slices.
+        metrics: What to compute; metrics without a definition come out as NaN.
+    """
+
+    def __init__(
+        self, label: Array, scores: Mapping[Role, Array], cuts: Sequence[Sliced], metrics: Sequence[PlannedMetric]
+    ) -> None:
+        import numpy as np
+
+        self._metrics = list(metrics)
+        self.exact = np.array([isinstance(m.known, SumMetric) and m.known.exact for m in metrics])
+        self._roles = list(scores)
+        self._offsets = np.cumsum([0, *(len(cut.keys) for cut in cuts)])
+        self.n_slices = int(self._offsets[-1])
+        self.n_rows = len(label)
+        order, self._groups = _finest_groups([cut.codes for cut in cuts])
+        codes = [cut.codes[order] for cut in cuts]
+        self._members = [
+            [int(c[start] + offset) for c, offset in zip(codes, self._offsets[:-1], strict=True) if c[start] >= 0]
+            for start, _ in self._groups
+        ]
+        label = label[order]
+        ordered = {role: score[order] for role, score in scores.items()}
+        self._statistics = {role: self._row_statistics(label, score) for role, score in ordered.items()}
+        curves = any(isinstance(metric.known, CurveMetric) for metric in metrics)
+        self._cells = {
+            role: [_cells(c, int(o), label, score) for c, o in zip(codes, self._offsets[:-1], strict=True)]
+            for role, score in ordered.items()
+            if curves
+        }
+
+    def evaluate(self, weights: Array) -> dict[Role, Array]:
+        """Compute every metric under several weightings.
+
+        Args:
+            weights: Shape (n_rows, n_weightings), rows in the kernel's own order, which no caller needs to know:
+                weights are alike for all rows, or random.
+
+        Returns:
+            For each model, shape (n_slices, n_metrics, n_weightings), float64; NaN where undefined.
+        """
+        import numpy as np
+
+        found: dict[Role, Array] = {}
+        for role in self._roles:
+            sums = self._sums(role, weights)
+            curves = self._areas(role, weights)
+            columns = []
+            for metric in self._metrics:
+                if isinstance(metric.known, SumMetric):
+                    named = {need.rstrip("@"): sums[_statistic_name(need, metric)] for need in metric.known.needs}
+                    columns.append(metric.known.formula(named))
+                elif isinstance(metric.known, CurveMetric):
+                    columns.append(curves[metric.name])
+                else:
+                    columns.append(np.full((self.n_slices, weights.shape[1]), np.nan))
+            found[role] = np.stack(columns, axis=1)
+        return found
+
+    def _row_statistics(self, label: Array, score: Array) -> tuple[list[str], Array]:
+        import numpy as np
+
+        names = sorted(
+            {_statistic_name(n, m) for m in self._metrics if isinstance(m.known, SumMetric) for n in m.known.needs}
+        )
+        columns = [row_statistic(name, label, score) for name in names]
+        return names, np.stack(columns) if columns else np.empty((0, len(label)))
+
+    def _sums(self, role: Role, weights: Array) -> dict[str, Array]:
+        """Weighted sums of every row statistic, shape (n_slices, n_weightings) each."""
+        import numpy as np
+
+        names, statistics = self._statistics[role]
+        total = np.zeros((self.n_slices, len(names), weights.shape[1]))
+        statistics = statistics.astype(weights.dtype, copy=False)
+        for (start, stop), members in zip(self._groups, self._members, strict=True):
+            part = statistics[:, start:stop] @ weights[start:stop]
+            for member in members:
+                total[member] += part
+        return {name: total[:, i] for i, name in enumerate(names)}
+
+    def _areas(self, role: Role, weights: Array) -> dict[str, Array]:
+        """Areas under the curves, shape (n_slices, n_weightings) each."""
+        import numpy as np
+
+        wanted = {m.name: m.known for m in self._metrics if isinstance(m.known, CurveMetric)}
+        areas = {name: np.full((self.n_slices, weights.shape[1]), np.nan) for name in wanted}
+        for cells in self._cells.get(role, []):
+            pos, neg = (side.astype(weights.dtype) @ weights for side in (cells.positives, cells.negatives))
+            all_pos, pos_above = _totals_and_above(pos, cells.starts)
+            if any(curve.needs_negatives_above for curve in wanted.values()):
+                all_neg, neg_above = _totals_and_above(neg, cells.starts)
+            else:
+                all_neg, neg_above = np.add.reduceat(neg, cells.starts, axis=0), None
+            for name, curve in wanted.items():
+                shares = curve.increment(pos, neg, pos_above, neg_above)
+                whole = np.asarray(curve.scale(all_pos, all_neg), dtype=np.float64)
+                area = np.add.reduceat(shares, cells.starts, axis=0, dtype=np.float64)
+                areas[name][cells.slices] = np.divide(area, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+        return areas
+
+
+def standard_errors(kernel: Kernel, replicates: int, seed: int) -> dict[Role, Array]:
+    """Estimate the standard error of every metric of every slice by a paired Poisson bootstrap.
+
+    Args:
+        kernel: The rows.
+        replicates: Number of resamples, at least 2.
+        seed: Seed of the weights; equal seeds give equal errors, on any machine up to rounding of sums.
+
+    Returns:
+        For each model and for their difference, where there are two: shape (n_slices, n_metrics), float64. NaN
+        where more than one replicate in a hundred left the metric undefined.
+    """
+    import numpy as np
+
+    table = np.repeat(np.arange(len(_POISSON_TABLE), dtype=np.float32), _POISSON_TABLE)
+    random = np.random.default_rng(seed)
+    per_block = max(1, min(replicates, _BLOCK_CELLS // max(kernel.n_rows, 1)))
+    blocks: dict[Role, list[Array]] = {}
+    for done in range(0, replicates, per_block):
+        size = min(per_block, replicates - done)
+        drawn = np.frombuffer(random.bytes(kernel.n_rows * size), dtype=np.uint8).reshape(kernel.n_rows, size)
+        found = kernel.evaluate(table[drawn])
+        if Role.BASELINE in found:
+            found[Role.DIFFERENCE] = difference(found)
+        for role, values in found.items():
+            blocks.setdefault(role, []).append(values)
+    return {role: _spread(np.concatenate(parts, axis=-1)) * ~kernel.exact for role, parts in blocks.items()}
+
+
+def _spread(values: Array) -> Array:
+    import numpy as np
+
+    defined = np.isfinite(values)
+    count = defined.sum(axis=-1)
+    kept = np.where(defined, values, 0.0)
+    mean = kept.sum(axis=-1) / np.maximum(count, 1)
+    squares = np.where(defined, (values - mean[..., None]) ** 2, 0.0).sum(axis=-1)
+    enough = count >= max(2.0, (1 - _MOST_UNDEFINED) * values.shape[-1])
+    return np.where(enough, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
+
+
+def _statistic_name(need: str, metric: PlannedMetric) -> str:
+    return f"{need}{metric.threshold!r}" if need.endswith("@") else need
+
+
+def _finest_groups(codes: Sequence[Codes]) -> tuple[Codes, list[tuple[int, int]]]:
+    """Sort rows so that those in exactly the same slices lie together; returns the order and the groups' bounds."""
+    import numpy as np
+
+    group = np.zeros(len(codes[0]), dtype=np.int64)
+    for own in codes:
+        _, group = np.unique(group * (own.max(initial=0) + 2) + own + 1, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    return order, list(zip(starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True))
+
+
+def _cells(codes: Codes, offset: int, label: Array, score: Array) -> _Cells:
+    import numpy as np
+    from scipy import sparse
+
+    rows = np.flatnonzero(codes >= 0)
+    used, cell = np.unique(codes[rows] * CURVE_BINS + curve_bins(score[rows]), return_inverse=True)
+    slice_of_cell = used // CURVE_BINS
+    starts = np.flatnonzero(np.diff(slice_of_cell, prepend=-1))
+    sides = []
+    for positive in (True, False):
+        mine = (label[rows] == 1.0) == positive
+        ones = np.ones(int(mine.sum()), dtype=np.float32)
+        sides.append(sparse.csr_matrix((ones, (cell[mine], rows[mine])), shape=(len(used), len(codes))))
+    return _Cells(*sides, starts, slice_of_cell[starts] + offset)
+
+
+def _totals_and_above(part: Array, starts: Codes) -> tuple[Array, Array]:
+    """Per slice the total over its cells, and per cell the sum over the slice's cells above it.
+
+    Weights are small integers, so that sums in float32 are exact up to 16 million.
+    """
+    import numpy as np
+
+    if not len(starts):
+        return part[:0], part
+    running = np.cumsum(part, axis=0)
+    last = np.append(starts[1:], len(part)) - 1
+    ends = running[last]
+    totals = np.diff(ends, axis=0, prepend=np.zeros_like(ends[:1]))
+    return totals, np.repeat(ends, np.diff(np.append(starts, len(part))), axis=0) - running
