@@ -1,0 +1,102 @@
+"""Finished work, found again by its key.
+
+An entry only points: the outputs stay in the folder of the run that made them. It is taken only while every output is
+there and its content is still what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from penstock.artifacts import Decision, digest_tree
+from penstock.lineage.records import ArtifactRecord
+from penstock.sdk.entry import write_atomically
+from penstock.sdk.executor import RuntimeArtifact
+
+
+class CacheEntry(BaseModel):
+    """What a finished execution put out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    key: str
+    run_id: str
+    """The run that did the work."""
+    execution: int | None
+    """Its number in the lineage."""
+    outputs: tuple[ArtifactRecord, ...]
+    parameters: dict[str, Any] = {}
+    """Output parameters."""
+    decision: Decision | None = None
+    rows: int | None = None
+    seconds: float
+    """How long the work took [s]."""
+
+
+class Cache:
+    """Entries by key, one file each.
+
+    Args:
+        folder: Where the entries are.
+        pool: Threads for hashing; hashing lets other threads run.
+    """
+
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+        self._folder = folder
+        self._pool = pool
+
+    def find(self, key: str, note: Callable[[str], None]) -> CacheEntry | None:
+        """Find an entry whose outputs are all intact.
+
+        Args:
+            key: The work's key.
+            note: Told in half a sentence why an entry that is there cannot be used.
+        """
+        path = self._path(key)
+        try:
+            entry = CacheEntry.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (ValidationError, OSError):
+            note("its cache entry cannot be read")
+            return None
+        damage = next(filter(None, self._pool.map(_damage, entry.outputs)), None)
+        if damage or entry.key != key:
+            note(damage or "its cache entry is of other work")
+            return None
+        return entry
+
+    def put(self, entry: CacheEntry) -> None:
+        """Keep an entry; an earlier one of the same key is replaced."""
+        write_atomically(self._path(entry.key), entry.model_dump_json())
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key.rpartition(':')[2]}.json"
+
+
+def digests_of(artifacts: Iterable[RuntimeArtifact]) -> tuple[str, ...]:
+    """The content digests of artifacts, computed where they do not carry one (imported files)."""
+    return tuple(str(a.metadata.get("digest") or _digest_at(a)) for a in artifacts)
+
+
+def _digest_at(artifact: RuntimeArtifact) -> str:
+    path = artifact.local_path()
+    return digest_tree(path) if path.exists() else artifact.uri
+
+
+def intact(artifact: ArtifactRecord) -> bool:
+    """Whether an artifact is where it was, with the content that it had."""
+    return not _damage(artifact)
+
+
+def _damage(artifact: ArtifactRecord) -> str:
+    path = RuntimeArtifact(uri=artifact.uri).local_path()
+    try:
+        return "" if digest_tree(path) == artifact.digest else f"its output {artifact.name!r} was changed"
+    except OSError:
+        return f"its output {artifact.name!r} is gone"

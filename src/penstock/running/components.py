@@ -1,0 +1,115 @@
+"""Finding a component of ours behind a container's command.
+
+The compiled pipeline only says `python -m components.trainer.main {{$}}`. The declaration beside that module says what
+the runner must know before it starts: lookups, observation, what to import early, which code counts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import penstock.artifacts
+import penstock.sdk
+from penstock.artifacts.digest import digest_file, digest_json
+from penstock.sdk import BadInput, ComponentSpec, Params
+
+_EXECUTOR_INPUT = "{{$}}"
+
+
+@dataclass(frozen=True)
+class DeclaredComponent:
+    """A component whose declaration was found."""
+
+    spec: ComponentSpec
+    module: str
+    """What the container runs, as `python -m`."""
+    root: Path
+    """The folder from which the module is imported."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its code is."""
+        return self.root.joinpath(*self.module.split(".")[:-1])
+
+    def code_digest(self) -> str:
+        """Digest of all code that can change its outputs: its own, the SDK's, and what it starts."""
+        return digest_json([_code(self.folder), _shared_code(), *(_package_code(name) for name in self.spec.runs)])
+
+    def observe(self, params: Params) -> Any:
+        """What it says of the world outside its inputs, None where it depends on nothing there."""
+        if not self.spec.observes:
+            return None
+        return importlib.import_module(self.module).observe(params)
+
+
+def find_component(words: Sequence[str], roots: Sequence[Path]) -> DeclaredComponent | None:
+    """Find the component that a container runs.
+
+    Args:
+        words: The container's command and arguments, as compiled.
+        roots: Folders to look in, first match wins.
+
+    Returns:
+        The component, or None for any other command.
+
+    Raises:
+        BadInput: A package of the same name from another folder was imported already (caller).
+    """
+    if len(words) != 4 or not words[0].startswith("python") or words[1] != "-m" or words[3] != _EXECUTOR_INPUT:
+        return None
+    module = words[2]
+    package = module.removesuffix(".main")
+    if package == module:
+        return None
+    relative = Path(*package.split(".")) / "spec.py"
+    root = next((root for root in roots if (root / relative).is_file()), None)
+    if root is None:
+        return None
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    declaration = importlib.import_module(f"{package}.spec")
+    if Path(str(declaration.__file__)).resolve() != (root / relative).resolve():
+        raise BadInput(f"{package} was imported from {declaration.__file__}, not from {root}")
+    spec = declaration.SPEC
+    if not isinstance(spec, ComponentSpec):
+        raise BadInput(f"{root / relative}: SPEC is not a ComponentSpec")
+    return DeclaredComponent(spec, module, root)
+
+
+def component_roots(compiled: Path) -> list[Path]:
+    """Where components may be: beside the pipeline, in the working folder, where Python looks."""
+    places: Iterable[Path] = (*compiled.absolute().parents, Path.cwd(), *(Path(p) for p in sys.path if p))
+    return list(dict.fromkeys(places))
+
+
+def package_root() -> Path:
+    """The folder from which `penstock` itself is imported."""
+    return Path(penstock.sdk.__path__[0]).resolve().parent.parent
+
+
+@cache
+def _shared_code() -> Mapping[str, str]:
+    return {**_code(Path(penstock.artifacts.__path__[0])), **_code(Path(penstock.sdk.__path__[0]))}
+
+
+@cache
+def _package_code(name: str) -> Mapping[str, str]:
+    found = importlib.util.find_spec(name)
+    if found is None:
+        raise BadInput(f"package {name!r}, which a component runs, is not installed")
+    return _code(Path((found.submodule_search_locations or [str(found.origin)])[0]))
+
+
+def _code(folder: Path) -> Mapping[str, str]:
+    """Digest per source file, named from the package on."""
+    if folder.is_file():
+        return {folder.name: digest_file(folder)}
+    base = folder.parent
+    return {path.relative_to(base).as_posix(): digest_file(path) for path in folder.rglob("*.py")}

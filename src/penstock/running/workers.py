@@ -1,0 +1,308 @@
+"""The runner's side of the zygotes: starts them, orders tasks, and hears what becomes of them.
+
+Each environment has a ladder of zygotes. Every rung is a fork of the one below that has imported more, so a light
+task is forked at once from a low rung while a high one is still importing TensorFlow for the tasks to come.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from penstock.artifacts import Decision
+from penstock.running.components import package_root
+from penstock.running.environments import Environment
+from penstock.running.zygote import PACKET_BYTES
+
+_SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""What keeps NumPy and Arrow from starting threads when they are imported: a zygote must have none."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One task to start."""
+
+    id: str
+    environment: Environment
+    modules: tuple[str, ...]
+    """What should be imported already."""
+    details: Mapping[str, Any]
+    """What `child.be` reads."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a task's process ended."""
+
+    code: int
+    """Its exit code; negative for the signal that killed it."""
+    cpu_seconds: float
+    peak_memory_bytes: int
+    error: str = ""
+    """Why it failed, in one line; empty when it did not."""
+    bad_input: bool = False
+    decision: Decision | None = None
+    rows: int | None = None
+
+
+OnProgress = Callable[[str, int, int | None, str], None]
+
+
+@dataclass(eq=False)
+class _Rung:
+    modules: frozenset[str]
+    channel: socket.socket
+    ready: bool = False
+
+
+@dataclass(eq=False)
+class _Task:
+    order: Order
+    pipe: int
+    rung: _Rung
+    pid: int = 0
+    unread: bytes = b""
+    message: dict[str, Any] = field(default_factory=dict)
+
+
+class Workers:
+    """All zygotes and tasks of one run.
+
+    Args:
+        roots: Folders that components are imported from.
+        lock: The run's lock, inherited by every process: the run is alive while one of them lives.
+        log: Where the zygotes' own output goes: what libraries say while they are imported.
+        on_progress: Told task id, done, total and unit.
+    """
+
+    def __init__(self, roots: Sequence[Path], lock: int, log: Path, on_progress: OnProgress) -> None:
+        self._path = [str(package_root()), *map(str, roots)]
+        self._lock = lock
+        self._log = log
+        self._on_progress = on_progress
+        self._selector = selectors.DefaultSelector()
+        self._ladders: dict[Environment, list[_Rung]] = {}
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._tasks: dict[str, _Task] = {}
+        self._ended: list[tuple[str, Exit]] = []
+        self._wishes: deque[tuple[Environment, tuple[str, ...]]] = deque()
+        self._wake_reader, self._wake_writer = os.pipe()
+        os.set_blocking(self._wake_reader, False)
+        os.set_blocking(self._wake_writer, False)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ, self._wake)
+
+    @property
+    def wake_descriptor(self) -> int:
+        """Whatever is written here ends a `wait`: for `signal.set_wakeup_fd`."""
+        return self._wake_writer
+
+    def prepare(self, wishes: Sequence[tuple[Environment, tuple[str, ...]]]) -> None:
+        """Import modules in the background, in this order, one rung at a time."""
+        self._wishes = deque(wishes)
+        self._grow_next()
+
+    def start(self, order: Order) -> None:
+        """Start a task; it waits for its modules if they are being imported."""
+        rung = self._rung(order.environment, order.modules)
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        task = _Task(order, reader, rung)
+        self._tasks[order.id] = task
+        self._selector.register(reader, selectors.EVENT_READ, lambda: self._read(task))
+        self._send(rung, {"do": "task", "id": order.id, **order.details}, writer)
+
+    def wait(self, timeout: float | None) -> list[tuple[str, Exit]]:
+        """Wait for something to happen, at most `timeout` seconds; returns the tasks that ended."""
+        if not self._ended:
+            for key, _ in self._selector.select(timeout):
+                key.data()
+        ended, self._ended = self._ended, []
+        return ended
+
+    def kill(self, number: signal.Signals) -> None:
+        """Send a signal to every task and all that it started; a task that has not begun ends here."""
+        for task in list(self._tasks.values()):
+            if task.pid:
+                _signal(task, number)
+            else:
+                self._end(task, -int(number))
+
+    def close(self) -> None:
+        """End every zygote, and with it every task."""
+        for rungs in self._ladders.values():
+            for rung in rungs:
+                rung.channel.close()
+        for task in self._tasks.values():
+            os.close(task.pipe)
+        for process in self._processes:
+            process.terminate()
+            process.wait()
+        self._selector.close()
+        os.close(self._wake_reader)
+        os.close(self._wake_writer)
+
+    # --- ladders
+
+    def _rung(self, environment: Environment, modules: Sequence[str]) -> _Rung:
+        """The lowest rung that has the modules; grown when there is none."""
+        ladder = self._ladders.setdefault(environment, [])
+        if not ladder:
+            ladder.append(self._found(environment))
+        for rung in ladder:
+            if rung.modules.issuperset(modules):
+                return rung
+        return self._grow(ladder, modules)
+
+    def _found(self, environment: Environment) -> _Rung:
+        """Start an environment's first zygote."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, self._log.open("ab") as log:
+            command = [str(environment.python), "-m", "penstock.running.zygote", str(theirs.fileno()), str(os.getpid())]
+            path = os.pathsep.join([*self._path, *filter(None, [os.environ.get("PYTHONPATH")])])
+            binaries = os.pathsep.join([str(environment.python.parent), os.environ.get("PATH", os.defpath)])
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **_SINGLE_THREADED, "PYTHONPATH": path, "PATH": binaries, "PYTHONHASHSEED": "0"},
+                pass_fds=(theirs.fileno(), self._lock),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is the runner's to handle
+            )
+        self._processes.append(process)
+        return self._listen(frozenset(), ours)
+
+    def _grow(self, ladder: list[_Rung], modules: Sequence[str]) -> _Rung:
+        below = ladder[-1]
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        new = [module for module in modules if module not in below.modules]
+        self._send(below, {"do": "grow", "modules": new}, theirs.detach())
+        rung = self._listen(below.modules.union(modules), ours)
+        ladder.append(rung)
+        return rung
+
+    def _listen(self, modules: frozenset[str], channel: socket.socket) -> _Rung:
+        rung = _Rung(modules, channel)
+        self._selector.register(channel, selectors.EVENT_READ, lambda: self._hear(rung))
+        return rung
+
+    def _grow_next(self) -> None:
+        if any(not rung.ready for ladder in self._ladders.values() for rung in ladder):
+            return
+        while self._wishes:
+            environment, modules = self._wishes.popleft()
+            if not self._rung(environment, modules).ready:
+                return
+
+    # --- messages
+
+    def _send(self, rung: _Rung, order: Mapping[str, Any], descriptor: int) -> None:
+        packet = json.dumps(order).encode()
+        try:
+            if len(packet) > PACKET_BYTES:
+                raise ValueError(f"the order of a task is {len(packet)} bytes long")
+            with suppress(BrokenPipeError, ConnectionResetError):  # its end is heard on the same socket
+                socket.send_fds(rung.channel, [packet], [descriptor])
+        finally:
+            os.close(descriptor)
+
+    def _hear(self, rung: _Rung) -> None:
+        try:
+            packet = rung.channel.recv(PACKET_BYTES)
+        except ConnectionResetError:
+            packet = b""
+        if not packet:
+            self._lost(rung)
+            return
+        message = json.loads(packet)
+        if message["event"] == "ready":
+            rung.ready = True
+            self._grow_next()
+        elif message["event"] == "started":
+            if task := self._tasks.get(message["id"]):
+                task.pid = message["pid"]
+        elif message["event"] == "ended" and (task := self._tasks.get(message["id"])):
+            self._end(task, message["code"], message["cpu_seconds"], message["peak_memory_bytes"])
+
+    def _lost(self, rung: _Rung) -> None:
+        """A zygote died; so do the rungs above it, by themselves."""
+        self._selector.unregister(rung.channel)
+        rung.channel.close()
+        for ladder in self._ladders.values():
+            if rung in ladder:
+                del ladder[ladder.index(rung) :]
+        for task in [task for task in self._tasks.values() if task.rung is rung]:
+            _signal(task, signal.SIGKILL)
+            task.message = {"error": "the worker process that it ran in was killed"}
+            self._end(task, -int(signal.SIGKILL))
+
+    def _read(self, task: _Task) -> None:
+        """Take in what a task reports."""
+        while True:
+            try:
+                data = os.read(task.pipe, 1 << 16)
+            except BlockingIOError:
+                return
+            if not data:
+                self._selector.unregister(task.pipe)
+                return
+            *lines, task.unread = (task.unread + data).split(b"\n")
+            for line in lines:
+                message = json.loads(line)
+                if "progress" in message:
+                    self._on_progress(task.order.id, *message["progress"])
+                else:
+                    task.message = message
+
+    def _end(self, task: _Task, code: int, cpu_seconds: float = 0.0, peak_memory_bytes: int = 0) -> None:
+        del self._tasks[task.order.id]
+        if task.pipe in self._selector.get_map():
+            self._read(task)
+            with suppress(KeyError):
+                self._selector.unregister(task.pipe)
+        os.close(task.pipe)
+        result = task.message.get("result") or {}
+        self._ended.append(
+            (
+                task.order.id,
+                Exit(
+                    code,
+                    cpu_seconds,
+                    peak_memory_bytes,
+                    error=task.message.get("error", "") or _why(code, result),
+                    bad_input=bool(task.message.get("bad_input")),
+                    decision=Decision.model_validate(result["decision"]) if result.get("decision") else None,
+                    rows=result.get("rows"),
+                ),
+            )
+        )
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_reader, 4096)
+
+
+def _signal(task: _Task, number: signal.Signals) -> None:
+    if task.pid:
+        with suppress(ProcessLookupError):
+            os.killpg(task.pid, number)
+
+
+def _why(code: int, result: Mapping[str, Any]) -> str:
+    if code == 0:
+        return ""
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = "; the machine may be out of memory" if -code == signal.SIGKILL and not result else ""
+        return f"was killed by {name}{hint}"
+    return f"ended with exit code {code}"
