@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,24 @@ _HEADER = """\
 Build = Callable[[Pipeline], None]
 
 
-def compile_pipeline(folder: Path, images: Mapping[str, str] | None = None) -> str:
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled pipeline, and what is known of it."""
+
+    text: str
+    """The content of `compiled.yaml`."""
+    components: Mapping[str, ComponentSpec]
+    """The components by task."""
+    run_parameters: Mapping[str, RunParameter]
+    """What a run may set, by `task.parameter`."""
+
+
+def compile_whole(folder: Path, images: Mapping[str, str] | None = None) -> Compiled:
     """Compile a pipeline.
 
     Args:
         folder: The pipeline's folder.
         images: Image references by environment name; `penstock/<environment>:<version>` for those not given.
-
-    Returns:
-        The text of `compiled.yaml`.
 
     Raises:
         BadInput: The wiring or the values are wrong (the pipeline's author).
@@ -47,9 +57,16 @@ def compile_pipeline(folder: Path, images: Mapping[str, str] | None = None) -> s
     # What a run may set is typed by the components that the tasks run, and those are known once it has been built.
     components, _ = _build(config, build, {}, images or {})
     config.check_tasks(components)
-    _, spec = _build(config, build, run_parameters(config, components), images or {})
+    settable = run_parameters(config, components)
+    _, spec = _build(config, build, settable, images or {})
     header = _HEADER.format(name=config.file.name, description=" ".join(config.file.description.split()))
-    return header + yaml.dump(_plain(spec), Dumper=_Dumper, sort_keys=True, width=110, allow_unicode=True)
+    body = yaml.dump(_plain(spec), Dumper=_Dumper, sort_keys=True, width=110, allow_unicode=True)
+    return Compiled(header + body, components, settable)
+
+
+def compile_pipeline(folder: Path, images: Mapping[str, str] | None = None) -> str:
+    """The text of a pipeline's `compiled.yaml`, as `compile_whole` makes it."""
+    return compile_whole(folder, images).text
 
 
 def write_compiled(folder: Path) -> bool:

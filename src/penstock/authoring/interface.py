@@ -6,7 +6,6 @@ records, and the records are read off the `ComponentSpec` alone. Nothing here kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,6 +49,15 @@ class Parameter(Key):
 
 
 @dataclass(frozen=True)
+class Structure:
+    """A type of several keys."""
+
+    name: str
+    description: str
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
 class Port:
     """One input or output artifact."""
 
@@ -73,8 +81,8 @@ class Interface:
     """What its container runs with `python -m`."""
     gate: bool
     parameters: tuple[Parameter, ...]
-    structures: Mapping[str, tuple[Key, ...]]
-    """The keys of each structure that a parameter refers to, by the structure's name."""
+    structures: tuple[Structure, ...]
+    """What the parameters' types refer to, by name."""
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
@@ -99,9 +107,11 @@ def describe(spec: ComponentSpec) -> Interface:
             Parameter(**vars(key), type=_parameter_type(f"{spec.name}.{key.name}", properties[key.name], definitions))
             for key in _keys(schema, definitions)
         ),
-        structures={
-            name: _keys(node, definitions) for name, node in definitions.items() if node.get("type") == "object"
-        },
+        structures=tuple(
+            Structure(name, _text(node, definitions), _keys(node, definitions))
+            for name, node in sorted(definitions.items())
+            if node.get("type") == "object"
+        ),
         inputs=tuple(
             Port(name, port.noun.kind, port.noun.schema_title, port.optional, _input_text(port))
             for name, port in spec.inputs.items()
@@ -121,14 +131,23 @@ def _keys(schema: dict[str, Any], definitions: dict[str, Any]) -> tuple[Key, ...
             shown=_show(node, definitions),
             required=name in required,
             default=node.get("default"),
-            description=" ".join(node.get("description", "").split()),
+            description=_text(node, definitions),
         )
         for name, node in schema.get("properties", {}).items()
     )
 
 
+def _text(node: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """A description on one line; of a reference without one, that of what it refers to."""
+    if "description" not in node and "$ref" in node:
+        node = definitions[_reference(node)]
+    return " ".join(node.get("description", "").split())
+
+
 def _parameter_type(where: str, node: dict[str, Any], definitions: dict[str, Any]) -> ParameterType:
     """The one KFP type that carries every value that the JSON schema allows."""
+    if node.get("uniqueItems"):
+        raise ValueError(f"{where}: a set has no order; use a tuple")
     found = _json_types(node, definitions) - {"null"}
     if found == {"integer", "number"}:
         found = {"number"}
@@ -165,7 +184,7 @@ def _show(node: dict[str, Any], definitions: dict[str, Any]) -> str:
         items = node.get("items", {})
         return f"list of {_show(items, definitions)}" if items else "list"
     if kind == "object":
-        values = node.get("additionalProperties")
+        values = next(iter(node.get("patternProperties", {}).values()), node.get("additionalProperties"))
         return f"map of {_show(values, definitions)}" if isinstance(values, dict) else "map"
     limits = [f"{sign} {node[key]}" for key, sign in _LIMITS.items() if key in node]
     return " ".join([kind, ", ".join(limits)]) if limits else kind

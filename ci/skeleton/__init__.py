@@ -1,0 +1,1 @@
+"""Leave out splits that are too small."""
