@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput
+from starlette.exceptions import HTTPException
 
 from penstock.serving.requests import BadRequest
 
@@ -21,6 +22,7 @@ def harden() -> None:
 
     app.add_exception_handler(BadRequest, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_v2)
+    app.add_exception_handler(HTTPException, _say)
     app.add_middleware(LimitBody, max_bytes=MAX_BODY_BYTES)
 
 
@@ -67,6 +69,11 @@ class LimitBody:
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, status_code=400)
+
+
+async def _say(_: Request, error: HTTPException) -> JSONResponse:
+    """The web framework's own refusals, in the form of all others."""
+    return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
 
 
 async def _refuse_v2(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ DEFAULT_HOST = "0.0.0.0"  # noqa: S104  # in a pod, KServe's proxies come from o
 _APP = "kserve.model_server:app"
 _BACKLOG = 2048
 _MODEL_REFUSED = 3
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -35,8 +37,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         listening = _inherited(options.fd) if options.fd is not None else _listen(options.host, options.port)
     from penstock.serving.predictor import BadModel
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # being asked to stop is no failure
     try:
         _serve(options, listening)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     except BadModel as error:
         _fail(_MODEL_REFUSED, str(error))
     sys.exit(0)

@@ -1,0 +1,81 @@
+"""A small but real SavedModel in the layout of the Model noun, for tests: made once, in a process of its own.
+
+Three raw features, one of each type. score = sigmoid(0.5*temp + 0.001*distance + 1.0*[carrier == "AA"] - 1), where a
+missing temp counts as 10, a missing distance as 1000, and a missing carrier as no carrier.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+RAW = {"carrier": "string", "temp": "float", "distance": "int"}
+ROWS: list[dict[str, Any]] = [
+    {"carrier": "AA", "temp": 2.0, "distance": 500},
+    {"carrier": "UA", "temp": -3.5, "distance": 2475},
+    {"carrier": None, "temp": 1.25, "distance": 100},
+    {"carrier": "AA", "temp": None, "distance": 0},
+    {"carrier": "B6", "temp": 0.0, "distance": None},
+    {"carrier": None, "temp": None, "distance": None},
+]
+
+
+def score_by_hand(row: dict[str, Any]) -> float:
+    temp = 10.0 if row["temp"] is None else row["temp"]
+    distance = 1000 if row["distance"] is None else row["distance"]
+    logit = 0.5 * temp + 0.001 * distance + (1.0 if row["carrier"] == "AA" else 0.0) - 1.0
+    return 1 / (1 + math.exp(-logit))
+
+
+def write_model(folder: Path, *, scale: float = 1.0) -> None:
+    """Write the model; a `scale` other than 1 makes it answer something else than its golden scores."""
+    import tensorflow as tf
+
+    class Small(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.string, "carrier"),
+                tf.TensorSpec([None], tf.float32, "temp"),
+                tf.TensorSpec([None], tf.int64, "distance"),
+            ]
+        )
+        def serve_tensors(self, carrier, temp, distance):
+            temp = tf.where(tf.math.is_nan(temp), 10.0, temp)
+            known = tf.not_equal(distance, tf.int64.min)
+            distance = tf.cast(tf.where(known, distance, tf.constant(1000, tf.int64)), tf.float32)
+            american = tf.cast(tf.equal(carrier, "AA"), tf.float32)
+            logit = 0.5 * temp + 0.001 * distance + american - 1.0
+            return {"score": tf.reshape(scale * tf.sigmoid(logit), [-1, 1])}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+        def serving_default(self, examples):
+            features = tf.io.parse_example(
+                examples,
+                {
+                    "carrier": tf.io.FixedLenFeature([], tf.string),
+                    "temp": tf.io.FixedLenFeature([], tf.float32),
+                    "distance": tf.io.FixedLenFeature([], tf.int64),
+                },
+            )
+            return self.serve_tensors(features["carrier"], features["temp"], features["distance"])
+
+    module = Small()
+    signatures = {"serve_tensors": module.serve_tensors, "serving_default": module.serving_default}
+    tf.saved_model.save(module, str(folder / "saved_model"), signatures=signatures)
+    write_beside(folder)
+
+
+def write_beside(folder: Path) -> None:
+    """The files beside the SavedModel."""
+    spec = {"label": "late", "raw": RAW, "transformed": {"temp": {"kind": "dense"}}}
+    folder.joinpath("features.json").write_text(json.dumps(spec))
+    golden = {"rows": ROWS, "scores": [score_by_hand(row) for row in ROWS]}
+    folder.joinpath("golden.json").write_text(json.dumps(golden))
+    folder.joinpath("history.json").write_text("{}")
+
+
+if __name__ == "__main__":
+    write_model(Path(sys.argv[1]))

@@ -1,0 +1,84 @@
+"""The load test against a real HTTP server on this machine."""
+
+import asyncio
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from penstock.serving.load_test import load_test, percentile
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.append(body)
+        time.sleep(0.02)
+        if body == b"hang up":
+            self.close_connection = True
+            return
+        self.send_response(400 if body == b"bad" else 200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        httpd.bodies = []
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield httpd
+        httpd.shutdown()
+
+
+def run(server, bodies, **limits):
+    server.bodies.clear()
+    return asyncio.run(load_test(f"http://127.0.0.1:{server.server_port}/x", bodies, **limits))
+
+
+def test_every_request_is_sent_once_in_turn_and_timed(server):
+    report = run(server, [b"a", b"b"], requests=9, seconds=30, connections=3)
+    assert (report.requests, report.errors, report.first_error) == (9, 0, "")
+    assert sorted(server.bodies) == [b"a"] * 5 + [b"b"] * 4
+    assert 20 <= report.p50_ms <= report.p90_ms <= report.p99_ms
+    assert report.qps <= 3 / 0.02  # three at once, 20 ms each
+    assert report.qps == pytest.approx(9 / report.seconds, rel=0.05)
+
+
+def test_the_time_is_a_bound(server):
+    report = run(server, [b"a"], requests=10_000, seconds=0.2, connections=1)
+    assert 1 <= report.requests <= 10
+    assert report.seconds < 5
+
+
+def test_refusals_and_broken_connections_are_errors_not_latencies(server):
+    report = run(server, [b"bad", b"a"], requests=4, seconds=30, connections=1)
+    assert (report.requests, report.errors, report.first_error) == (2, 2, "HTTP 400")
+    report = run(server, [b"hang up"], requests=2, seconds=30, connections=1)
+    assert (report.requests, report.errors, report.qps, report.p99_ms) == (0, 2, 0, 0)
+    assert "IncompleteReadError" in report.first_error
+
+
+def test_nobody_there_is_an_error(server):
+    report = asyncio.run(load_test("http://127.0.0.1:1/x", [b"a"], requests=3, seconds=5))
+    assert (report.requests, report.errors) == (0, 3)
+    assert "ConnectionRefusedError" in report.first_error
+
+
+@pytest.mark.parametrize("url", ["http://models.example.com/x", "https://127.0.0.1/x", "http://192.0.2.1:80/x", "x"])
+def test_only_this_machine_may_be_loaded(url):
+    with pytest.raises(ValueError, match="only http on this machine"):
+        asyncio.run(load_test(url, [b"a"]))
+
+
+def test_percentiles_by_nearest_rank():
+    hundred = [float(n) for n in range(1, 101)]
+    assert [percentile(hundred, share) for share in (0.5, 0.9, 0.99, 1)] == [50, 90, 99, 100]
+    assert percentile([], 0.5) == 0
