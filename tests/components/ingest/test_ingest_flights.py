@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from components.ingest.main import observe, run
 from components.ingest.spec import SPEC, IngestParams
-
 from penstock.sdk.testkit import run_component
 
 FLIGHTS = {
