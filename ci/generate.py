@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from penstock.authoring import compiling, documents
-from penstock.authoring.discovery import find_components, find_pipelines
+from penstock.authoring.discovery import COMPILED_FILE, find_components, find_pipelines
 from penstock.authoring.interface import Interface, describe
 from penstock.sdk import PenstockError
 
@@ -53,7 +53,7 @@ def generated() -> Iterator[tuple[Path, str]]:
         yield readme, _with(readme, "interface", documents.interface_tables(interface))
     for folder in find_pipelines(ROOT).values():
         compiled = compiling.compile_whole(folder)
-        yield folder / compiling.COMPILED_FILE, compiled.text
+        yield folder / COMPILED_FILE, compiled.text
         table = documents.run_parameter_table(compiled.run_parameters.values())
         yield folder / "README.md", _with(folder / "README.md", "run parameters", table)
     yield ROOT / "README.md", _with(ROOT / "README.md", "components", documents.component_list(_staged(interfaces)))

@@ -16,11 +16,9 @@ from typing import Any
 import yaml
 
 from penstock.authoring.config import Config, read_config, shown
-from penstock.authoring.discovery import load_pipeline
+from penstock.authoring.discovery import COMPILED_FILE, load_pipeline
 from penstock.authoring.pipeline import Pipeline, RunParameter, WiringError, run_parameters
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
-
-COMPILED_FILE = "compiled.yaml"
 
 _HEADER = """\
 # Generated from pipeline.py and pipeline.yaml by `penstock compile {name}`; do not edit.

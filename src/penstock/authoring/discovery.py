@@ -14,10 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from penstock.authoring.config import CONFIG_FILE
+from penstock.authoring.config import CONFIG_FILE, shown
 from penstock.authoring.naming import nearest
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
 
+COMPILED_FILE = "compiled.yaml"
 COMPONENTS = "components"
 PIPELINES = "pipelines"
 
@@ -79,6 +80,29 @@ def find_pipeline(name: str, root: Path | None = None) -> Path:
         BadInput: There is none of that name; the nearest is told (caller).
     """
     return _chosen("pipeline", name, find_pipelines(root))
+
+
+def find_compiled(pipeline: str, root: Path | None = None) -> Path:
+    """The `compiled.yaml` that is meant: by the file itself, by its folder, or by the pipeline's name.
+
+    Args:
+        pipeline: A path to a file or a folder, or a name under `pipelines/`.
+        root: The project to look a name up in; the one around the working folder by default.
+
+    Raises:
+        BadInput: There is no such pipeline, or it was not compiled (caller).
+    """
+    given = Path(pipeline)
+    if given.is_file():
+        return given
+    folder = given if (given / CONFIG_FILE).is_file() or (given / COMPILED_FILE).is_file() else None
+    if folder is None and (len(given.parts) > 1 or given.suffix in (".yaml", ".yml")):
+        raise BadInput(f"there is no compiled pipeline at {pipeline}")
+    folder = folder or find_pipeline(pipeline, root)
+    compiled = folder / COMPILED_FILE
+    if not compiled.is_file():
+        raise BadInput(f"{shown(compiled)} is missing", f"Make it: penstock compile {folder.name}")
+    return compiled
 
 
 def load_spec(folder: Path) -> ComponentSpec:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from penstock.authoring.discovery import find_component, find_components, find_pipeline, find_pipelines, project_root
+from penstock.authoring.discovery import (
+    find_compiled,
+    find_component,
+    find_components,
+    find_pipeline,
+    find_pipelines,
+    project_root,
+)
 from penstock.sdk import BadInput
 
 ROOT = Path(__file__).parents[3]
@@ -72,3 +79,20 @@ def test_another_project_has_components_of_its_own(tmp_path: Path) -> None:
 )
 def test_a_spec_that_is_wrong_is_told_with_its_file(tmp_path: Path, text: str, message: str) -> None:
     assert message in found(project(tmp_path, {"mine": text}))
+
+
+def test_a_compiled_pipeline_is_found_by_name_folder_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project(tmp_path, {}) / "pipelines" / "small"
+    (tmp_path / "components").mkdir()
+    folder.mkdir()
+    (folder / "pipeline.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=r"pipelines/small/compiled.yaml is missing\. Make it: penstock compile small"):
+        find_compiled("small")
+    (folder / "compiled.yaml").write_text("")
+    for name in ("small", "pipelines/small", "pipelines/small/compiled.yaml", str(folder)):
+        assert find_compiled(name).resolve() == folder / "compiled.yaml"
+    with pytest.raises(BadInput, match=r"there is no pipeline 'smal'; did you mean 'small'"):
+        find_compiled("smal")
+    with pytest.raises(BadInput, match=r"there is no compiled pipeline at elsewhere/compiled.yaml"):
+        find_compiled("elsewhere/compiled.yaml")
