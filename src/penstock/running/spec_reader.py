@@ -153,11 +153,11 @@ class _Node:
             raise self.wrong("must be a list of strings", key)
         return tuple(value)
 
-    def one_of(self, name: str, names: Collection[str], key: str, what: str) -> str:
+    def one_of(self, name: str, names: Collection[str], key: str, what: str, of: str = "") -> str:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise self.wrong(f"there is no {what} {name!r}{hint}", key)
+            raise self.wrong(f"there is no {what} {name!r}{of}{hint}", key)
         return name
 
 
@@ -481,9 +481,8 @@ def _check_loop(component: Component, loop: Loop, place: _Node) -> None:
 def _check_output(spec: PipelineSpec, dag: Dag, source: FromTask, place: _Node, key: str) -> None:
     place.one_of(source.task, dag.tasks, key, "task")
     producer = spec.component(dag.tasks[source.task])
-    place.one_of(
-        source.output, [*producer.output_parameters, *producer.output_artifacts], key, f"output of task {source.task!r}"
-    )
+    outputs = [*producer.output_parameters, *producer.output_artifacts]
+    place.one_of(source.output, outputs, key, "output", f" of task {source.task!r}")
 
 
 def _no_circle(graph: Mapping[str, Collection[str]], place: _Node, what: str) -> None:

@@ -112,7 +112,7 @@ def _answer(work: Work) -> Outputs:
         name: (RuntimeArtifact(name=name, uri=f"/store/{work.id}/{name}", metadata={"text": work.parameters["text"]}),)
         for name in work.output_artifacts
     }
-    return Outputs(dict.fromkeys(work.output_parameters, values[work.container.command[0]]), artifacts)
+    return Outputs(dict.fromkeys(work.output_parameters, values.get(work.container.command[0])), artifacts)
 
 
 @dataclass
