@@ -11,7 +11,14 @@ from typing import Any
 
 import yaml
 
+from penstock.running.events import Note, TaskRetrying
+from penstock.running.report import report
+from penstock.running.runner import run_pipeline
+from penstock.sdk import PenstockError
+
 HERE = Path(__file__).parent
+if str(HERE) not in sys.path:
+    sys.path.append(str(HERE))  # the runner finds `parts` there
 DRIVER = """
 import json, os, sys
 from pathlib import Path
@@ -202,8 +209,26 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> dict[str, Any]:
 
 
 def run(compiled: Path, home: Path, code: int = 0, **options: Any) -> dict[str, Any]:
-    """Run to the end."""
-    return finish(start(compiled, home, **options), code)
+    """Run to the end; in this process, unless it needs one of its own."""
+    if options.keys() & {"parts", "prelude"}:
+        return finish(start(compiled, home, **options), code)
+    notes: list[str] = []
+    chosen = {name: options.pop(name) for name in ("use_cache", "only", "until") if name in options}
+    settings = {k: v if isinstance(v, str) else json.dumps(v) for k, v in options.items()}
+    try:
+        result = run_pipeline(
+            compiled,
+            home=home,
+            settings=settings,
+            on_event=lambda event: notes.append(str(event)) if isinstance(event, Note | TaskRetrying) else None,
+            **chosen,
+        )
+    except PenstockError as error:
+        assert error.exit_code == code, error
+        return {"stderr": str(error)}
+    document = {**report(result), "notes": notes}
+    assert result.exit_code == code, document
+    return document
 
 
 def states(document: dict[str, Any]) -> dict[str, str]:

@@ -261,6 +261,8 @@ class Scheduler:
 
     def _tell_the_rest(self) -> None:
         """Report what ended in the planner alone: tasks that were skipped, or could not even be planned."""
+        if self.interrupts.count:
+            return  # what was never reached was not skipped: the next run will come to it
         known = {report.id for report in self.reports}
         for one in self.planner.ended():
             container = self.containers.get(static_path(one.id))

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from parts.double.spec import SPEC, DoubleParams
-
 from penstock.artifacts import Examples
 from penstock.sdk import Context, PenstockError, main
 

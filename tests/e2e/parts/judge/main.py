@@ -1,7 +1,6 @@
 """Decides about numbers."""
 
 from parts.judge.spec import SPEC, JudgeParams
-
 from penstock.artifacts import Consequence, Decision, Examples, ModelBlessing, Reason, Verdict
 from penstock.sdk import Context, main
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from parts.numbers.spec import SPEC, NumbersParams
-
 from penstock.artifacts import Examples
 from penstock.sdk import Context, main
 

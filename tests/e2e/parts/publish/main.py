@@ -3,7 +3,6 @@
 import shutil
 
 from parts.publish.spec import SPEC, PublishParams
-
 from penstock.artifacts import Examples, PushedModel
 from penstock.sdk import Context, main
 
