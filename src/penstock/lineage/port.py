@@ -30,10 +30,16 @@ class LineageStore(Protocol):
         """Record executions that have already ended (cached, skipped), in one transaction where possible."""
 
     def close_abandoned(self, alive: Callable[[str], bool]) -> list[str]:
-        """Mark what still says `running` in runs that are not alive as failed; returns the ids of those runs."""
+        """Mark what still says `running` in runs that are not alive as failed; returns the ids of those runs.
+
+        Their end is the time when that was found out; how long they worked stays unknown (`seconds` is None).
+        """
 
     def last_blessed(self, pipeline: str, *, other_than: str = "") -> ArtifactRecord | None:
-        """The newest model with a Successful model blessing whose digest is not the one given."""
+        """The newest model with a Successful model blessing whose digest is not the one given.
+
+        Newest is what the execution that ended last put out, cached or not.
+        """
 
     def previous(self, pipeline: str, kind: str, *, unless: tuple[str, str]) -> ArtifactRecord | None:
         """The newest artifact of a kind, passing over those whose metadata has the given key and value."""
@@ -56,7 +62,12 @@ class LineageStore(Protocol):
         """
 
     def producers(self, artifact: ArtifactRecord) -> list[ExecutionRecord]:
-        """The executions that put out this content, oldest first; cached ones are not among them."""
+        """The executions that put out this content, oldest first; a cached one only where no other is known."""
 
-    def consumers(self, artifact: ArtifactRecord) -> list[ExecutionRecord]:
-        """The executions that took this content in, oldest first."""
+    def consumers(self, artifact: ArtifactRecord, *, cached: bool = True) -> list[ExecutionRecord]:
+        """The executions that took this content in, oldest first.
+
+        Args:
+            artifact: The content; where it lies does not matter.
+            cached: Whether executions whose outputs were taken from the cache are among them.
+        """

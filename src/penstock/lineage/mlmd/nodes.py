@@ -14,15 +14,13 @@ from penstock.lineage.records import ArtifactRecord, ExecutionRecord, RunRecord,
 if TYPE_CHECKING:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-BLESSED = "penstock.blessed"
-"""Property of executions that put out a Successful model blessing; its value is the pipeline's key."""
 PIPELINE_KEY = "penstock.pipeline_key"
 """Property of runs: the pipeline's name in a form that a filter can hold."""
 
 _OWN = "penstock."
 _KIND, _DIGEST, _URI, _METADATA = "penstock.kind", "penstock.digest", "penstock.uri", "penstock.metadata"
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._/@:#()\[\]-]{0,199}")
-_DONE = frozenset({State.COMPLETE, State.CACHED})
+_WORD = re.compile(r"[a-z0-9_]{1,60}")
 
 
 def key(text: str) -> str:
@@ -45,8 +43,39 @@ def label(text: str) -> str:
 
 
 def output_property(kind: str) -> str:
-    """The property that an execution has when it put out this kind; its value is the pipeline's key."""
-    return f"penstock.out.{kind if re.fullmatch('[a-z0-9_]{1,100}', kind) else key(kind)}"
+    """The property that an ended execution has when it put out this kind: see `output_marks`."""
+    return f"penstock.out.{kind if _WORD.fullmatch(kind) else key(kind)}"
+
+
+def output_marks(record: ExecutionRecord) -> dict[str, str]:
+    """What a lookup must see of an ended execution's outputs without reading them.
+
+    Returns:
+        By property, `<pipeline's key>:` and a mark for the verdict and for every digest in the metadata of the one
+        output of that kind. Several outputs of one kind have no marks: they are told apart by reading them.
+    """
+    if record.state not in (State.COMPLETE, State.CACHED):
+        return {}
+    kinds = [output.kind for output in record.outputs]
+    marks = {kind: f"{key(record.pipeline)}:" for kind in kinds}
+    for output in record.outputs:
+        if kinds.count(output.kind) == 1:
+            marks[output.kind] += "".join(mark(n, v) for n, v in sorted(output.metadata.items()) if _marked(n))
+    return {output_property(kind): value for kind, value in marks.items()}
+
+
+def mark(name: str, value: object) -> str:
+    """One fact of an output's metadata in a form that a filter can hold; empty where it cannot.
+
+    Example:
+        >>> mark("verdict", "Successful")
+        'verdict=f1cbbb9276a48f4e;'
+    """
+    return f"{name}={key(str(value))[:16]};" if _marked(name) else ""
+
+
+def _marked(name: str) -> bool:
+    return name == "verdict" or (name.endswith("_digest") and _WORD.fullmatch(name) is not None)
 
 
 def execution_key(record: ExecutionRecord) -> str:
@@ -78,11 +107,7 @@ def execution_node(record: ExecutionRecord, type_id: int) -> mlmd.Execution:
         last_known_state=mlmd.Execution.State.Value(_MLMD_STATES[record.state]),
     )
     fields = _dump(record, exclude={"id", "inputs", "outputs"})
-    pipeline_key = key(record.pipeline)
-    fields |= {output_property(output.kind): pipeline_key for output in record.outputs}
-    if record.state in _DONE and any(is_blessing(output) for output in record.outputs):
-        fields[BLESSED] = pipeline_key
-    write_fields(node.custom_properties, fields, f"task {record.task} of run {record.run_id}")
+    write_fields(node.custom_properties, fields | output_marks(record), f"task {record.task} of run {record.run_id}")
     return node
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.artifacts import Model
+from penstock.artifacts import Model, ModelBlessing, Verdict
 from penstock.lineage.errors import UnknownArtifact, UnknownRun
 from penstock.lineage.mlmd import nodes
 from penstock.lineage.mlmd.connection import Connection
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _DIGEST = re.compile(r"(sha256:)?([0-9a-f]{6,64})")
 _NEIGHBOURS = 500
 """Among how many of the newest names the nearest is sought for a message."""
+_NOT_CACHED = f"custom_properties.state.string_value != '{State.CACHED}'"
 _WINDOW = 32
 """How many of the executions that started last are looked at, at first, for the one that ended last."""
 
@@ -88,12 +89,14 @@ class Queries:
         raise UnknownArtifact(f"no artifact {reference!r}", _nearest(reference, names))
 
     def producers(self, artifact: ArtifactRecord) -> list[ExecutionRecord]:
-        """The executions that put out this content, oldest first; cached ones are not among them."""
-        return self._executions_at(artifact, "OUTPUT", but_not=State.CACHED)
+        """The executions that put out this content, oldest first; a cached one only where no other is known."""
+        same = self._same_content(artifact)
+        made = self._executions_at(same, f"OUTPUT AND {_NOT_CACHED}")
+        return made or self._executions_at(same, "OUTPUT", limit=1)
 
-    def consumers(self, artifact: ArtifactRecord) -> list[ExecutionRecord]:
-        """The executions that took this content in, oldest first."""
-        return self._executions_at(artifact, "INPUT")
+    def consumers(self, artifact: ArtifactRecord, *, cached: bool = True) -> list[ExecutionRecord]:
+        """The executions that took this content in, oldest first; without the cached ones where these are not asked."""
+        return self._executions_at(self._same_content(artifact), "INPUT" if cached else f"INPUT AND {_NOT_CACHED}")
 
     def last_blessed(self, pipeline: str, *, other_than: str = "") -> ArtifactRecord | None:
         """The newest model with a Successful model blessing whose digest is not the one given.
@@ -101,7 +104,9 @@ class Queries:
         Newest is what the execution that ended last put out, cached or not: the same pipeline run again with an
         older model makes that model the newest.
         """
-        for execution in self._latest(nodes.BLESSED, pipeline):
+        blessed = nodes.mark("verdict", Verdict.SUCCESSFUL)
+        other = nodes.mark("model_digest", other_than) if other_than else ""
+        for execution in self._latest(pipeline, ModelBlessing.kind, with_mark=blessed, without_mark=other):
             judged = {a.metadata.get("model_digest") for a in execution.outputs if nodes.is_blessing(a)}
             for artifact in execution.inputs:
                 if artifact.kind == Model.kind and artifact.digest in judged and artifact.digest != other_than:
@@ -111,7 +116,7 @@ class Queries:
     def previous(self, pipeline: str, kind: str, *, unless: tuple[str, str]) -> ArtifactRecord | None:
         """The newest artifact of a kind, passing over those whose metadata has the given key and value."""
         name, value = unless
-        for execution in self._latest(nodes.output_property(kind), pipeline):
+        for execution in self._latest(pipeline, kind, without_mark=nodes.mark(name, value)):
             for artifact in reversed(execution.outputs):
                 if artifact.kind == kind and artifact.metadata.get(name) != value:
                     return artifact.model_copy(update={"name": ""})
@@ -134,26 +139,28 @@ class Queries:
         order = ListOptions(limit=limit, order_by=OrderByField.ID, is_asc=False, filter_query=query or None)
         return list(self._find(method, list_options=order))
 
-    def _latest(self, mark: str, pipeline: str) -> Iterator[ExecutionRecord]:
-        """Ended executions of a pipeline that bear a mark, by the time when their end was recorded, last first.
+    def _latest(
+        self, pipeline: str, kind: str, *, with_mark: str = "", without_mark: str = ""
+    ) -> Iterator[ExecutionRecord]:
+        """Ended executions of a pipeline that put out a kind, by when their end was recorded, last first.
 
-        Numbers follow the start, so the time is looked at within a window of the last started, doubled on demand:
-        exact unless more executions than the window overtook one that was running.
+        Numbers follow the start, so the time is looked at within a window of the last started, widened on demand:
+        exact unless more executions than the window overtook one that was running. Marks only spare reading: the
+        caller looks at what it is given.
         """
-        query = f"custom_properties.`{mark}`.string_value = '{nodes.key(pipeline)}'"
-        window, seen = _WINDOW, set()
+        marks = f"custom_properties.`{nodes.output_property(kind)}`.string_value"
+        query = f"{marks} LIKE '{nodes.key(pipeline)}:%'"
+        if with_mark:
+            query += f" AND {marks} LIKE '%{with_mark}%'"
+        if without_mark:
+            query += f" AND NOT ({marks} LIKE '%{without_mark}%')"
+        window, seen = _WINDOW, set[int]()
         while True:
             found = self._newest("get_executions", query, window)
-            fresh = sorted(
-                (n for n in found if n.id not in seen),
-                key=lambda n: (n.last_update_time_since_epoch, n.id),
-                reverse=True,
-            )
-            seen |= {n.id for n in fresh}
-            for node in fresh:
-                (execution,) = self._executions([node])
-                if execution.pipeline == pipeline and execution.state in (State.COMPLETE, State.CACHED):
-                    yield execution
+            fresh = {n.id: n.last_update_time_since_epoch for n in found if n.id not in seen}
+            seen |= fresh.keys()
+            executions = self._executions([n for n in found if n.id in fresh])
+            yield from sorted(executions, key=lambda e: (fresh[e.id or 0], e.id), reverse=True)
             if len(found) < window:
                 return
             window *= 4
@@ -188,14 +195,12 @@ class Queries:
         return [a for a in found if a.kind == artifact.kind and a.digest == artifact.digest]
 
     def _executions_at(
-        self, artifact: ArtifactRecord, side: str, but_not: State | None = None
+        self, artifacts: Sequence[ArtifactRecord], event: str, limit: int | None = None
     ) -> list[ExecutionRecord]:
         found: dict[int, mlmd.Execution] = {}
-        for same in self._same_content(artifact):
-            query = f"events_0.artifact_id = {same.id} AND events_0.type = {side}"
-            if but_not:
-                query += f" AND custom_properties.state.string_value != '{but_not}'"
-            found |= {node.id: node for node in self._newest("get_executions", query, None)}
+        for artifact in artifacts:
+            query = f"events_0.artifact_id = {artifact.id} AND events_0.type = {event}"
+            found |= {node.id: node for node in self._newest("get_executions", query, limit)}
         return self._executions(list(found.values()))
 
 
