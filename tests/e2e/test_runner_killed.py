@@ -59,7 +59,7 @@ def assert_clean(home: Path) -> None:
 def test_killing_the_runner_at_any_moment_loses_nothing(compiled: Path, home: Path, tmp_path: Path, seed: int) -> None:
     undisturbed = digests(run(compiled, tmp_path / "other", seconds=0.3))
     process = start(compiled, home, seconds=0.3)
-    time.sleep(random.Random(seed).uniform(0.25, 1.3))
+    time.sleep(random.Random(seed).uniform(0.25, 1.3))  # noqa: S311
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.kill()
     process.communicate()
