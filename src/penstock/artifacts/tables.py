@@ -32,6 +32,12 @@ class SplitTables(Artifact):
 
         return sum(pq.read_metadata(part).num_rows for part in self._parts(split))
 
+    def columns(self, split: str) -> pa.Schema:
+        """The names and types of a split's columns, from a file footer alone."""
+        import pyarrow.parquet as pq
+
+        return pq.read_schema(self._parts(split)[0])
+
     def read(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a split as one Arrow table; only the columns named, when they are.
 

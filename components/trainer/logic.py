@@ -1,0 +1,191 @@
+"""What the trainer decides with numbers alone: sizes, weights, metrics, when to stop, which rows to show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.sdk import PenstockError
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def embedding_width(categories: int, largest: int) -> int:
+    """Choose how many numbers stand for a category.
+
+    Args:
+        categories: Number of categories, >= 1.
+        largest: Upper bound, >= 1.
+
+    Source:
+        Rule of thumb `n ** 0.25` of the TensorFlow feature column guide (2017), doubled and rounded up to a power of
+        two.
+
+    Example:
+        >>> embedding_width(16, 16), embedding_width(2000, 16), embedding_width(3, 2)
+        (4, 16, 2)
+    """
+    return min(largest, 2 ** math.ceil(math.log2(2 * categories**0.25)))
+
+
+def class_weights(labels: Floats, mode: Literal["none", "balanced"]) -> Floats:
+    """Weigh rows, with a mean of 1.
+
+    Args:
+        labels: 0 or 1, shape (n_rows,).
+        mode: `balanced` gives both classes half of the weight.
+
+    Example:
+        >>> class_weights(np.array([0.0, 0.0, 0.0, 1.0]), "balanced").round(3).tolist()
+        [0.667, 0.667, 0.667, 2.0]
+    """
+    if mode == "none":
+        return np.ones(len(labels), np.float32)
+    positives = float(labels.sum())
+    negatives = len(labels) - positives
+    if not positives or not negatives:
+        raise PenstockError("class_weights 'balanced' needs both classes in the training split")
+    return np.where(labels == 1, len(labels) / (2 * positives), len(labels) / (2 * negatives)).astype(np.float32)
+
+
+def shuffled(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
+    """The order of the rows in an epoch; depends on nothing but the arguments."""
+    return np.random.default_rng((seed, epoch)).permutation(rows).astype(np.int32)
+
+
+def metrics(labels: Floats, scores: Floats, task: str) -> dict[str, float]:
+    """Measure scores against labels.
+
+    Args:
+        labels: Shape (n_rows,), float32.
+        scores: Shape (n_rows,), float32; probabilities for a binary task.
+        task: `binary` or `regression`.
+
+    Returns:
+        Binary: `loss` (mean log loss [nats]), `auc`, `accuracy` at 0.5. Regression: `loss` (mean squared error), `mae`.
+    """
+    y, p = labels.astype(np.float64), scores.astype(np.float64)
+    if task == "regression":
+        return {"loss": float(np.mean((y - p) ** 2)), "mae": float(np.mean(np.abs(y - p)))}
+    clipped = np.clip(p, 1e-7, 1 - 1e-7)
+    loss = -np.mean(np.where(y == 1, np.log(clipped), np.log1p(-clipped)))
+    return {"loss": float(loss), "auc": auc(labels, scores), "accuracy": float(np.mean((p >= 0.5) == (y == 1)))}
+
+
+def auc(labels: Floats, scores: Floats) -> float:
+    """Area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
+
+    Returns:
+        In [0, 1]; NaN-free: 0.5 when one of the classes is absent.
+
+    Source:
+        Hanley and McNeil 1982, through ranks (Mann-Whitney U).
+
+    Example:
+        >>> auc(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.4, 0.35, 0.8]))
+        0.75
+    """
+    order = np.argsort(scores, kind="stable")
+    ordered, positive = scores[order], labels[order] == 1
+    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)  # where each group of equal scores ends
+    first = np.insert(last[:-1] + 1, 0, 0)
+    positives = np.diff(np.insert(np.cumsum(positive)[last], 0, 0))
+    total = int(positives.sum())
+    others = len(ordered) - total
+    if not total or not others:
+        return 0.5
+    ranks = (first + last) / 2 + 1
+    return float((np.dot(ranks, positives) - total * (total + 1) / 2) / (total * others))
+
+
+def must_be_finite(name: str, values: npt.ArrayLike, where: str) -> None:
+    """Refuse numbers that are not.
+
+    Raises:
+        PenstockError: There is a NaN or an infinity (author of the pipeline).
+    """
+    bad = int(np.size(values) - np.isfinite(values).sum())
+    if bad:
+        raise PenstockError(
+            f"{bad} of {np.size(values)} values of the {name} are NaN or infinite {where}",
+            "Look for features that are not scaled, or lower the learning rate",
+        )
+
+
+def must_have_fallen(before: float, after: float, what: str) -> None:
+    """Refuse a training that taught nothing.
+
+    Raises:
+        PenstockError: The loss is not smaller than it was (author of the pipeline).
+    """
+    if not after < before:
+        raise PenstockError(
+            f"the loss did not fall: {before:.6g} before, {after:.6g} after {what}",
+            "Lower the learning rate, or look at the label and the features",
+        )
+
+
+def should_stop(losses: Sequence[float], patience: int) -> bool:
+    """Say whether the last `patience` epochs brought no smaller loss.
+
+    Example:
+        >>> should_stop([0.5, 0.4, 0.41, 0.42], 2), should_stop([0.5, 0.4, 0.41], 2), should_stop([0.5, 0.6], 0)
+        (True, False, False)
+    """
+    return patience > 0 and len(losses) - 1 - int(np.argmin(losses)) >= patience
+
+
+def handful(labels: Floats, count: int) -> npt.NDArray[np.intp]:
+    """Pick rows from the whole of the split, half of each class where there are two.
+
+    Returns:
+        Row numbers, rising, at most `count`.
+    """
+    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels != 1)
+    if not len(positive) or not len(negative):
+        return spread(len(labels), count)
+    half = count // 2
+    return np.sort(
+        np.concatenate([positive[spread(len(positive), half)], negative[spread(len(negative), count - half)]])
+    )
+
+
+def spread(rows: int, count: int) -> npt.NDArray[np.intp]:
+    """Row numbers at equal distances over the whole, first and last among them.
+
+    Example:
+        >>> spread(10, 4).tolist(), spread(2, 4).tolist()
+        ([0, 3, 6, 9], [0, 1])
+    """
+    return np.unique(np.linspace(0, rows - 1, min(rows, count)).astype(np.intp))
+
+
+def golden_rows(missing: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.intp]:
+    """Pick the rows that serving must reproduce: spread over the split, a quarter with missing values if there are.
+
+    Args:
+        missing: Whether a row lacks any value, shape (n_rows,).
+        count: How many rows [rows].
+    """
+    gaps = np.flatnonzero(missing)
+    some = gaps[spread(len(gaps), count // 4)] if len(gaps) else gaps
+    rest = np.setdiff1d(np.arange(len(missing)), some)
+    return np.sort(np.concatenate([some, rest[spread(len(rest), count - len(some))]]))
+
+
+def history_entry(epoch: int, steps: int, **measured: Mapping[str, float]) -> dict[str, Any]:
+    """One line of `history.json`: metrics by split, and where in the training they were taken."""
+    return {"epoch": epoch, "steps": steps, **{split: dict(values) for split, values in measured.items()}}
+
+
+def facts(history: Sequence[Mapping[str, Any]], losses: Sequence[float], params: Any) -> dict[str, str | int | float]:
+    """Flat facts about a training for the lineage: of the epoch whose weights were kept."""
+    kept = history[int(np.argmin(losses)) if params.patience else -1]
+    flat: dict[str, str | int | float] = {"epochs": len(history), "steps": history[-1]["steps"], "seed": params.seed}
+    for split in ("train", "eval", "holdout"):
+        flat |= {f"{split}_{name}": value for name, value in kept.get(split, {}).items()}
+    return flat

@@ -1,0 +1,170 @@
+"""Training from first weights to best weights: epochs, checkpoints, early stopping, and the checks of every run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.trainer import logic
+from components.trainer.checkpoint import Checkpoint
+from components.trainer.loop import Loop
+from components.trainer.rows import Rows
+from components.trainer.spec import TrainerParams
+from penstock.sdk import PenstockError
+
+_CALL_STEPS = 250
+"""Steps of one call of the compiled function: how often progress is told."""
+_HANDFUL_ROWS = 16
+_HANDFUL_STEPS = 200
+_HANDFUL_RATE = 0.01
+_HANDFUL_SHARE = 0.8
+_SAMPLE_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Data:
+    """The rows of a training."""
+
+    train: Rows
+    evaluation: Rows
+    holdout: Rows | None = None
+    """What early stopping looks at; None for the evaluation split."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands: with the variables, all that is needed to go on from there."""
+
+    initial_loss: float
+    """On a sample of the training rows, before the first step."""
+    epoch: int = 0
+    step: int = 0
+    """Steps taken within the epoch."""
+    steps: int = 0
+    """Steps taken in all."""
+    losses: list[float] = field(default_factory=list)
+    """What early stopping looks at, by epoch."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def divide(train: Rows, evaluation: Rows, holdout_fraction: float) -> Data:
+    """Cut the hold-out, if there is to be one, from the end of the training rows."""
+    if not holdout_fraction:
+        return Data(train, evaluation)
+    kept = len(train) - math.ceil(len(train) * holdout_fraction)
+    if not kept:
+        raise PenstockError(f"holdout_fraction {holdout_fraction} leaves none of {len(train)} rows to train on")
+    return Data(train.take(slice(0, kept)), evaluation, train.take(slice(kept, None)))
+
+
+def check_overfit(loop: Loop, train: Rows, task: str) -> None:
+    """Make sure that the network can learn a handful of rows by heart; what cannot do that cannot learn anything.
+
+    All variables are afterwards as they were before.
+
+    Raises:
+        PenstockError: Its loss stays near that of the best constant answer (author of the pipeline).
+    """
+    few = train.take(logic.handful(train.label, _HANDFUL_ROWS))
+    constant = logic.metrics(few.label, np.full(len(few), few.label.mean()), task)["loss"]
+    if constant < 1e-6:  # one label only: there is nothing to tell apart
+        return
+    before, rate = loop.state(), loop.learning_rate
+    loop.learning_rate = max(rate, _HANDFUL_RATE)
+    order = np.tile(np.arange(len(few), dtype=np.int32), _HANDFUL_STEPS)
+    losses = loop.steps(
+        loop.place(few, np.ones(len(few), np.float32)), order, first=0, last=_HANDFUL_STEPS, batch_size=len(few)
+    )
+    logic.must_be_finite("loss", losses, f"while learning {len(few)} rows by heart")
+    reached = logic.metrics(few.label, loop.predict(few), task)["loss"]
+    loop.learning_rate = rate
+    loop.restore(before)
+    if not reached < _HANDFUL_SHARE * constant:
+        raise PenstockError(
+            f"the network cannot even learn {len(few)} rows by heart: after {_HANDFUL_STEPS} steps its loss is "
+            f"{reached:.4g}, always answering the mean has {constant:.4g}",
+            "Look whether the features say anything, and whether the network is large enough",
+        )
+
+
+def train(
+    loop: Loop,
+    data: Data,
+    params: TrainerParams,
+    checkpoint: Checkpoint,
+    progress: Callable[[int, int], None],
+) -> Progress:
+    """Train, going on from the checkpoint if there is one; leaves the network with the weights to export.
+
+    Args:
+        loop: The network with its initial weights.
+        data: The rows.
+        params: Epochs, steps, patience.
+        checkpoint: Where to keep what must not be lost.
+        progress: Told the steps done and the steps in all.
+
+    Raises:
+        PenstockError: Something is not finite, or the loss did not fall (author of the pipeline).
+    """
+    rows = len(data.train)
+    steps_an_epoch = math.ceil(rows / params.batch_size)
+    total = min(params.epochs * steps_an_epoch, params.max_steps or params.epochs * steps_an_epoch)
+    sample = data.train.take(logic.spread(rows, _SAMPLE_ROWS))
+    now, best = _resume(loop, checkpoint, sample, params.task)
+    placed = loop.place(data.train, logic.class_weights(data.train.label, params.class_weights))
+    kept = now.steps
+    while now.steps < total and not (now.step == 0 and logic.should_stop(now.losses, params.patience)):
+        order = logic.shuffled(rows, params.seed, now.epoch)
+        last = min(steps_an_epoch, now.step + total - now.steps)
+        while now.step < last:
+            to = min(last, now.step + _CALL_STEPS, now.step + params.checkpoint_steps)
+            losses = loop.steps(placed, order, first=now.step, last=to, batch_size=params.batch_size)
+            logic.must_be_finite("loss", losses, f"between steps {now.steps} and {now.steps + to - now.step}")
+            now.steps, now.step = now.steps + to - now.step, to
+            progress(now.steps, total)
+            if now.step < last and now.steps - kept >= params.checkpoint_steps:
+                _keep(checkpoint, loop, now, best)
+                kept = now.steps
+        now.epoch, now.step = now.epoch + 1, 0
+        _measure(loop, data, params.task, now)
+        if params.patience and now.losses[-1] == min(now.losses):
+            best = loop.weights()
+        _keep(checkpoint, loop, now, best)
+        kept = now.steps
+    if best:
+        loop.restore_weights(best)
+    for variable in loop.model.variables:
+        logic.must_be_finite(f"weights of {variable.path}", variable.numpy(), f"after {now.steps} steps")
+    after = logic.metrics(sample.label, loop.predict(sample), params.task)["loss"]
+    logic.must_have_fallen(now.initial_loss, after, f"{now.steps} steps")
+    return now
+
+
+def _measure(loop: Loop, data: Data, task: str, now: Progress) -> None:
+    """Measure every split after an epoch."""
+    measured = {}
+    for name, rows in (("train", data.train), ("eval", data.evaluation), ("holdout", data.holdout)):
+        if rows is not None:
+            scores = loop.predict(rows)
+            logic.must_be_finite("predictions", scores, f"for the {name} rows after epoch {now.epoch}")
+            measured[name] = logic.metrics(rows.label, scores, task)
+    now.losses.append(measured["holdout" if data.holdout is not None else "eval"]["loss"])
+    now.history.append(logic.history_entry(now.epoch, now.steps, **measured))
+
+
+def _resume(loop: Loop, checkpoint: Checkpoint, sample: Rows, task: str) -> tuple[Progress, list[npt.NDArray[Any]]]:
+    stored = checkpoint.read()
+    if stored is None:
+        return Progress(logic.metrics(sample.label, loop.predict(sample), task)["loss"]), []
+    facts, arrays = stored
+    loop.restore(arrays["state"])
+    return Progress(**facts), arrays.get("best", [])
+
+
+def _keep(checkpoint: Checkpoint, loop: Loop, now: Progress, best: list[npt.NDArray[Any]]) -> None:
+    checkpoint.write(asdict(now), state=loop.state(), best=best)

@@ -1,0 +1,133 @@
+"""A `preprocessing_fn` as a TensorFlow graph, with as much put into it as is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.transform.preprocessing import PreprocessingFn
+from penstock.artifacts.features import FeatureType
+
+Results = Mapping[str, Any]
+"""What was learnt from data: eager tensors by the name of the placeholder that they stand for."""
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A graph made from a `preprocessing_fn`."""
+
+    module: Any
+    """What is saved; keeps tables and vocabularies alive."""
+    graph: Any
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+
+    @property
+    def sinks(self) -> list[Any]:
+        """The results that are still to be learnt from data."""
+        from tensorflow_transform import analyzer_nodes
+
+        return list(self.graph.get_collection(analyzer_nodes.TENSOR_REPLACEMENTS))
+
+    def __call__(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Compute the outputs for dense columns of equal length, eagerly."""
+        import tensorflow as tf
+
+        outputs: Mapping[str, Any] = self.module.transform_fn(*(tf.constant(columns[n]) for n in sorted(self.inputs)))
+        return outputs
+
+    def cut(self, names: list[str]) -> Any:
+        """A function like `__call__` that computes the named tensors of the graph and nothing else."""
+        import tensorflow as tf
+        from tensorflow.python.eager import wrap_function
+
+        holder = wrap_function.VariableHolder(share_variables=True)
+        order = sorted(self.inputs)
+        function = wrap_function.WrappedFunction(self.graph, variable_holder=holder).prune(
+            [self.inputs[name] for name in order], {name: self.graph.get_tensor_by_name(name) for name in names}
+        )
+        return lambda columns: function(*(tf.constant(columns[name]) for name in order))
+
+    def needed(self) -> dict[str, set[str]]:
+        """For each output, the columns that it is computed from."""
+        from tensorflow_transform import graph_tools
+
+        names = {tensor.op.name: name for name, tensor in self.inputs.items()}
+        needed = {}
+        for output, tensor in self.outputs.items():
+            sources = graph_tools.retrieve_sources([tensor.op], ignore_control_dependencies=True)
+            needed[output] = {names[source.op.name] for source in sources if source.op.name in names}
+        return needed
+
+    def assets(self) -> dict[str, str]:
+        """The vocabularies' files by the names that the function gave them."""
+        from tensorflow_transform import annotators
+
+        return dict(annotators.get_asset_annotations(self.graph))
+
+
+@dataclass(frozen=True)
+class Tracer:
+    """Traces one function, again and again, as more becomes known."""
+
+    function: PreprocessingFn
+    types: Mapping[str, FeatureType]
+    """The raw columns that it takes."""
+    temporary: Path
+    """A folder for stand-in files and vocabularies; it must stay until the graph is saved."""
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """A TensorSpec of shape (n,) for each raw column."""
+        import tensorflow as tf
+
+        kinds = {"string": tf.string, "float": tf.float32, "int": tf.int64}
+        return {name: tf.TensorSpec([None], kinds[type_], name=name) for name, type_ in sorted(self.types.items())}
+
+    def trace(self, results: Results | None = None, fetch: list[str] | None = None) -> Traced:
+        """Trace the function with what is known in place.
+
+        Args:
+            results: What was learnt already.
+            fetch: Names of tensors to put out instead of the function's outputs, while anything is unknown.
+        """
+        import tensorflow as tf
+        from tensorflow_transform import impl_helper, tf2_utils
+        from tensorflow_transform.saved import saved_transform_io_v2
+
+        module = tf.Module()
+        traced = impl_helper.get_traced_transform_fn(
+            self.function, self.signature, self._context(module, results), {n: n for n in fetch} if fetch else None
+        )
+        concrete = saved_transform_io_v2.trace_and_update_module(
+            module, traced, "transform_fn", strip_control_dependencies=False
+        )
+        inputs = tf2_utils.get_structured_inputs_from_func_graph(concrete.graph)
+        return Traced(module, concrete.graph, inputs, concrete.structured_outputs)
+
+    def schema(self, traced: Traced, results: Results) -> Any:
+        """Infer TFMD's schema of what comes out: types, shapes, and the ranges of categories that analyzers found."""
+        import tensorflow as tf
+        from tensorflow_transform import schema_inference
+
+        def function(inputs: Mapping[str, Any]) -> dict[str, Any]:
+            # TFT finds results by the names of tensors, and a name is numbered when it is taken: an analyzer that is
+            # called like a column would miss its result here, where inputs have no names of their own.
+            named = {name: tf.identity(tensor, name=name) for name, tensor in inputs.items()}
+            return self.function({name: tf.identity(tensor, name=f"{name}_copy") for name, tensor in named.items()})
+
+        metadata = schema_inference.get_traced_metadata_fn(
+            function, traced.inputs, self._context(tf.Module(), results), evaluate_schema_overrides=True
+        )
+        return schema_inference.infer_feature_schema_v2(traced.outputs, metadata, evaluate_schema_overrides=True)
+
+    def _context(self, module: Any, results: Results | None) -> Any:
+        from tensorflow_transform import graph_context
+
+        return graph_context.TFGraphContext(
+            module_to_export=module,
+            temp_dir=str(self.temporary),
+            evaluated_replacements=dict(results) if results else None,
+        )
