@@ -18,6 +18,7 @@ import yaml
 from penstock.authoring.config import Config, read_config, shown
 from penstock.authoring.discovery import COMPILED_FILE, load_pipeline
 from penstock.authoring.pipeline import Pipeline, RunParameter, WiringError, run_parameters
+from penstock.authoring.strict_yaml import reads_as_text
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
 
 _HEADER = """\
@@ -172,7 +173,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
+    # PyYAML quotes what YAML 1.1 takes for something else than text; the cluster reads 1.2 (`1e-3` is a number there).
+    style = "|" if "\n" in text else None if reads_as_text(text) else "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

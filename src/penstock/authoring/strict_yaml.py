@@ -83,6 +83,16 @@ def read_yaml(path: Path) -> Document:
     return Document(path, value, lines)
 
 
+def reads_as_text(scalar: str) -> bool:
+    """Whether an unquoted scalar is a text to YAML 1.2, and not a number, a boolean or null.
+
+    Example:
+        >>> reads_as_text("NO"), reads_as_text("1e-3")
+        (True, False)
+    """
+    return not any(re.fullmatch(pattern, scalar) for pattern, _ in _SCALARS.values())
+
+
 def _compose(path: Path, text: str) -> yaml.Node | None:
     for event in yaml.parse(text, Loader=_CoreSchema):
         if getattr(event, "anchor", None) or getattr(event, "tag", None):

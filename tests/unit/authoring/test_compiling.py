@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from kfp import components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from penstock.authoring.compiling import check_compiled, compile_pipeline, compile_whole, write_compiled
+from penstock.authoring.strict_yaml import read_yaml
 from penstock.sdk import BadInput
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "small_pipeline.yaml"
@@ -149,3 +151,16 @@ def test_a_text_of_several_lines_stands_as_a_block(write_pipeline: Any) -> None:
     assert "constant: |\n" in text
     task = plain(text)["root"]["dag"]["tasks"]["train"]
     assert task["inputs"]["parameters"]["notes"]["runtimeValue"]["constant"] == "one\n  two: {{$}} # three\n\nfour\n"
+
+
+@pytest.mark.parametrize(
+    "notes", ["1e-3", "NO", "0o17", "2013-10-01", "12:30", "null", "", "a: b", "#x", "x\n", "\nx", " y"]
+)
+def test_a_text_stays_a_text_to_every_reader_of_yaml(write_pipeline: Any, tmp_path: Path, notes: str) -> None:
+    tasks = {"judge": {"min_auc": 0.5}, "train": {"notes": notes}}
+    folder = write_pipeline(values=f"name: small\ndescription: Small.\ntasks: {json.dumps(tasks)}\n")
+    path = tmp_path / "compiled.yaml"
+    path.write_text(compile_pipeline(folder))
+    for spec in (plain(path.read_text()), read_yaml(path).value):
+        given = spec["root"]["dag"]["tasks"]["train"]["inputs"]["parameters"]["notes"]
+        assert given["runtimeValue"]["constant"] == notes

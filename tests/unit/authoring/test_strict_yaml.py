@@ -1,6 +1,11 @@
+import json
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.authoring.strict_yaml import read_yaml
 from penstock.sdk import BadInput
@@ -61,3 +66,19 @@ def test_tells_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "control.yaml").write_bytes(b"a: \x01\n")
     with pytest.raises(BadInput, match="not YAML"):
         read_yaml(tmp_path / "control.yaml")
+
+
+TEXT = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_json_is_yaml(value: Any) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump(value, file)
+        file.flush()
+        assert read_yaml(Path(file.name)).value == value
