@@ -16,7 +16,11 @@ _V2_PATH = f"/v2/models/{NAME}"
 
 
 class Silent(Exception):
-    """The server gave no answer: it is dead, or slower than it may be."""
+    """The server gave no answer: it is dead or out of reach, or slower than it may be (`in_time` is False)."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error) or type(error).__name__)
+        self.in_time = not isinstance(error, TimeoutError)
 
 
 class Refused(Exception):
@@ -71,7 +75,7 @@ class Client:
             status, text = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise Silent(str(error) or type(error).__name__) from error
+            raise Silent(error) from error
         if status != http.HTTPStatus.OK:
             raise Refused(f"HTTP {status}: {text[:300].decode(errors='replace')}")
         try:

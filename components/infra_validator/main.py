@@ -58,7 +58,7 @@ def _serve(
             reasons += measure.compare_answers(client, server, golden, params)
             figures["golden_rows"] = len(golden.rows)
         if measure.all_good(reasons):
-            best = measure.load_test(port, golden.rows, params, context.scratch)
+            best = measure.load_test(port, server, golden.rows, params, context.scratch)
             peak = server.peak_memory_bytes()
             figures |= {"p50_ms": best.p50_ms, "p99_ms": best.p99_ms, "qps": best.qps, "peak_memory_bytes": peak}
             reasons += [*logic.load_reasons(best, params), logic.memory_reason(peak, params)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from components.infra_validator import logic
@@ -34,16 +35,17 @@ def wait_until_ready(client: Client, server: Child, params: InfraValidatorParams
         client.wait_until_ready()
     except Refused as error:
         return logic.failed("loads", "start", f"the server says that the model is not ready: {error}")
-    except Silent:
+    except Silent as error:
         code = server.wait(_LAST_BREATH_SECONDS)
+        if code is None and error.in_time:
+            raise PenstockError(f"could not measure: the server cannot be reached: {error}") from None
         if code is None:
             text = f"the model was not ready within {params.timeout_seconds:g} s"
             return logic.failed("timeout_seconds", "start", text)
         if code == _MODEL_REFUSED:
             return logic.failed("loads", "start", server.last_words().removeprefix("penstock.serving: "))
         if code < 0:
-            text = f"the server died of {signal.Signals(-code).name} while it loaded the model: {server.last_words()}"
-            return logic.failed("loads", "start", text)
+            return logic.failed("loads", "start", _death(server))
         raise PenstockError(f"could not measure: the server did not start: {server.last_words()}") from None
     return logic.loads_in_time(params.timeout_seconds)
 
@@ -64,17 +66,18 @@ def compare_answers(client: Client, server: Child, golden: Golden, params: Infra
             reasons.append(logic.compare(subject, expected, ask(), params.tolerance))
         except Refused as error:
             reasons.append(logic.failed("same_answers", subject, f"{subject}: the server refuses golden rows: {error}"))
-        except Silent:
-            reasons.append(logic.failed("same_answers", subject, f"{subject}: {_silence(server, params)}"))
+        except Silent as error:
+            why = _death(server) or f"no answer within {params.timeout_seconds:g} s ({error})"
+            reasons.append(logic.failed("same_answers", subject, f"{subject}: {why}"))
             break
     return reasons
 
 
-def load_test(port: int, rows: Sequence[Row], params: InfraValidatorParams, scratch: Path) -> Measured:
+def load_test(port: int, server: Child, rows: Sequence[Row], params: InfraValidatorParams, scratch: Path) -> Measured:
     """Load the server; again when a budget was broken, because a busy machine is not a slow model.
 
     Returns:
-        The first round that kept its budgets, else the one with the smallest 99th percentile.
+        The first round that kept its budgets or had an error, else the one with the smallest 99th percentile.
 
     Raises:
         PenstockError: The load test itself failed (operator).
@@ -83,10 +86,13 @@ def load_test(port: int, rows: Sequence[Row], params: InfraValidatorParams, scra
     bodies.write_text("".join(json.dumps(logic.v1_body([row])) + "\n" for row in rows[:_LOAD_BODIES]), "utf-8")
     rounds: list[Measured] = []
     for _ in range(logic.ROUNDS):
-        rounds.append(_one_round(port, bodies, params, scratch / f"load-{len(rounds)}"))
-        if logic.within_load_budget(rounds[-1], params):
-            return rounds[-1]
-    return min(rounds, key=lambda measured: (measured.errors, measured.p99_ms))
+        measured = _one_round(port, bodies, params, scratch / f"load-{len(rounds)}")
+        if measured.errors:
+            return replace(measured, first_error=_death(server) or measured.first_error)
+        if logic.within_load_budget(measured, params):
+            return measured
+        rounds.append(measured)
+    return min(rounds, key=lambda measured: measured.p99_ms)
 
 
 def _one_round(port: int, bodies: Path, params: InfraValidatorParams, output: Path) -> Measured:
@@ -105,12 +111,13 @@ def _one_round(port: int, bodies: Path, params: InfraValidatorParams, output: Pa
     return Measured(**{name: figures[name] for name in Measured.__dataclass_fields__})
 
 
-def _silence(server: Child, params: InfraValidatorParams) -> str:
+def _death(server: Child) -> str:
+    """How the server died; empty when it lives."""
     code = server.wait(_LAST_BREATH_SECONDS)
     if code is None:
-        return f"the server gave no answer within {params.timeout_seconds:g} s"
+        return ""
     how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-    return f"the server died {how} while it answered: {server.last_words()}"
+    return f"the server died {how}: {server.last_words()}"
 
 
 def all_good(reasons: Sequence[Reason]) -> bool:

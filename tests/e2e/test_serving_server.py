@@ -30,7 +30,7 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     command = [sys.executable, "tests/unit/serving/small_model.py", str(folder)]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    return folder
+    return folder / "good"
 
 
 def start(*arguments, **options):

@@ -23,6 +23,9 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ANSWER_SECONDS = 30.0
 """An answer that takes longer than this is an error [s]."""
 
+_ENOUGH_ERRORS = 100
+"""After so many errors there is nothing more to learn: a dead server refuses thousands in a second."""
+
 
 @dataclass(frozen=True)
 class LoadReport:
@@ -69,7 +72,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 async def load_test(
     url: str, bodies: Sequence[bytes], *, requests: int = 400, seconds: float = 1.0, connections: int = 2
 ) -> LoadReport:
-    """Send requests in turn over a few connections until enough are sent or the time is up.
+    """Send requests in turn over a few connections until enough are sent, the time is up, or too many fail.
 
     Args:
         url: Where to POST; `http`, a loopback host.
@@ -96,7 +99,7 @@ async def load_test(
 
     async def connection() -> None:
         reader = writer = None
-        while time.perf_counter() < end and (number := next(left, None)) is not None:
+        while time.perf_counter() < end and len(errors) < _ENOUGH_ERRORS and (number := next(left, None)) is not None:
             try:
                 if reader is None or writer is None:
                     reader, writer = await asyncio.open_connection(host, port)

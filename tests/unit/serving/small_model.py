@@ -30,8 +30,12 @@ def score_by_hand(row: dict[str, Any]) -> float:
     return 1 / (1 + math.exp(-logit))
 
 
-def write_model(folder: Path, *, scale: float = 1.0) -> None:
-    """Write the model; a `scale` other than 1 makes it answer something else than its golden scores."""
+def write_model(folder: Path, *, scale: float = 1.0, spins: int = 0) -> None:
+    """Write the model.
+
+    A `scale` other than 1 makes it answer something else than its golden scores, and `spins` makes it slow: a loop of
+    that many steps for each prediction.
+    """
     import tensorflow as tf
 
     class Small(tf.Module):
@@ -48,6 +52,9 @@ def write_model(folder: Path, *, scale: float = 1.0) -> None:
             distance = tf.cast(tf.where(known, distance, tf.constant(1000, tf.int64)), tf.float32)
             american = tf.cast(tf.equal(carrier, "AA"), tf.float32)
             logit = 0.5 * temp + 0.001 * distance + american - 1.0
+            if spins:
+                step = tf.while_loop(lambda i: i < spins, lambda i: [i + tf.size(carrier)], [tf.constant(0)])[0]
+                logit += 0.0 * tf.cast(step, tf.float32)
             return {"score": tf.reshape(scale * tf.sigmoid(logit), [-1, 1])}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
@@ -78,4 +85,7 @@ def write_beside(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_model(Path(sys.argv[1]))
+    models = Path(sys.argv[1])
+    write_model(models / "good")
+    write_model(models / "slow", spins=2_000_000)
+    write_model(models / "nan", scale=math.nan)

@@ -72,6 +72,12 @@ def test_nobody_there_is_an_error(server):
     assert "ConnectionRefusedError" in report.first_error
 
 
+def test_a_server_that_answers_nothing_is_left_in_peace_soon():
+    report = asyncio.run(load_test("http://127.0.0.1:1/x", [b"a"], requests=100_000, seconds=20, connections=2))
+    assert report.requests == 0
+    assert 100 <= report.errors <= 101
+
+
 @pytest.mark.parametrize("url", ["http://models.example.com/x", "https://127.0.0.1/x", "http://192.0.2.1:80/x", "x"])
 def test_only_this_machine_may_be_loaded(url):
     with pytest.raises(ValueError, match="only http on this machine"):

@@ -1,0 +1,208 @@
+"""The gate opens for a model that serves and closes for each way in which one does not: real servers, real models."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from penstock.artifacts import digest_tree
+from tests.components.infra_validator.conftest import ENVIRONMENT, PYTHON, REPOSITORY, Judged, executor_input
+from tests.unit.serving.small_model import ROWS
+
+pytestmark = pytest.mark.slow
+QUICK = {"load_requests": 50}
+
+
+def change_golden(model, change):
+    path = model / "golden.json"
+    golden = json.loads(path.read_text())
+    change(golden)
+    path.write_text(json.dumps(golden))
+
+
+def test_a_good_model_is_blessed_with_its_figures(worker, model, tmp_path):
+    judged = worker.judge(model, tmp_path / "out")
+    assert (judged.code, judged.error) == (0, "")
+    assert {reason.rule for reason in judged.decision.reasons} == {
+        "timeout_seconds",
+        "same_answers",
+        "max_p99_ms",
+        "min_qps",
+        "max_memory_bytes",
+    }
+    assert [r.subject for r in judged.decision.reasons if r.rule == "same_answers"] == [
+        "V1, one row a request",
+        "V1, many rows",
+        "V2, one row a request",
+        "V2, many rows",
+    ]
+    facts = judged.metadata
+    assert (facts["verdict"], facts["model_digest"], facts["golden_rows"]) == (
+        "Successful",
+        "sha256:the-model",
+        len(ROWS),
+    )
+    assert 0 < facts["p50_ms"] <= facts["p99_ms"] < 250
+    assert facts["qps"] > 10
+    assert 50e6 < facts["peak_memory_bytes"] < 4e9
+    assert 0 < facts["load_seconds"] < 60
+
+
+def test_the_same_model_gets_the_same_blessing_again(worker, model, tmp_path):
+    first, second = (worker.judge(model, tmp_path / name, **QUICK) for name in ("one", "two"))
+    assert first.metadata["digest"] == second.metadata["digest"] == digest_tree(tmp_path / "two/blessing")
+    assert first.metadata["p50_ms"] != second.metadata["p50_ms"]
+
+
+def test_a_model_that_does_not_load(worker, model, tmp_path):
+    pb = model / "saved_model/saved_model.pb"
+    pb.write_bytes(pb.read_bytes()[:200])
+    judged = worker.judge(model, tmp_path / "out")
+    assert (judged.code, judged.decision.verdict, judged.worst.rule) == (0, "Failed", "loads")
+    assert "saved_model does not load" in judged.worst.text
+
+
+def test_a_model_without_its_variables(worker, model, tmp_path):
+    next(model.glob("saved_model/variables/*.index")).write_bytes(b"nothing")
+    judged = worker.judge(model, tmp_path / "out")
+    assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "loads")
+
+
+def test_a_model_that_answers_nan(worker, built, tmp_path):
+    judged = worker.judge(built / "nan", tmp_path / "out")
+    assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "loads")
+    assert "score for row 0 is nan" in judged.worst.text
+
+
+def test_answers_that_differ_from_the_trainers(worker, model, tmp_path):
+    change_golden(model, lambda golden: golden["scores"].__setitem__(3, golden["scores"][3] - 0.002))
+    judged = worker.judge(model, tmp_path / "out")
+    failed = [reason for reason in judged.decision.reasons if reason.verdict == "Failed"]
+    assert [reason.rule for reason in failed] == ["same_answers"] * 4
+    assert {reason.evidence["row"] for reason in failed} == {3}
+    assert "1 of 6 rows are scored otherwise than by the trainer" in judged.worst.text
+    assert "qps" not in judged.metadata
+    assert worker.judge(model, tmp_path / "wide", tolerance=0.003, **QUICK).decision.verdict == "Successful"
+
+
+def test_golden_rows_that_the_server_refuses(worker, model, tmp_path):
+    change_golden(model, lambda golden: golden["rows"][1].__setitem__("distance", 2.5))
+    judged = worker.judge(model, tmp_path / "out")
+    assert judged.decision.verdict == "Failed"
+    assert "HTTP 400" in judged.worst.text
+    assert "must be an integer or null, not 2.5" in judged.worst.text
+
+
+def test_nothing_to_compare_with_opens_nothing(worker, model, tmp_path):
+    change_golden(model, lambda golden: golden.update(rows=[], scores=[]))
+    assert worker.judge(model, tmp_path / "empty").decision.verdict == "Inconclusive"
+    (model / "golden.json").write_text("{")
+    damaged = worker.judge(model, tmp_path / "damaged")
+    assert (damaged.decision.verdict, "golden.json is damaged" in damaged.worst.text) == ("Failed", True)
+    (model / "golden.json").unlink()
+    absent = worker.judge(model, tmp_path / "absent")
+    assert (absent.code, absent.decision.gate) == (0, "closed")
+
+
+def test_a_model_that_is_not_ready_in_time(worker, built, tmp_path):
+    judged = worker.judge(built / "slow", tmp_path / "out", timeout_seconds=1)
+    assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "timeout_seconds")
+    assert judged.worst.text == "the model was not ready within 1 s"
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ({"max_p99_ms": 0.01}, "ms, over 0.01 ms"),
+        ({"min_qps": 1e6}, "requests per second, under 1e+06"),
+        ({"max_memory_bytes": 1024**2}, "MiB, over 1 MiB"),
+    ],
+)
+def test_a_broken_budget(worker, model, tmp_path, budget, said):
+    judged = worker.judge(model, tmp_path / "out", **budget, **QUICK)
+    assert (judged.decision.verdict, judged.worst.rule) == ("Failed", next(iter(budget)))
+    assert said in judged.worst.text
+    assert judged.metadata["qps"] > 0
+
+
+def under_load(pid):
+    """Wait until the load test runs; the server. Both are forks, told apart by the files that they hold open."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            children = psutil.Process(pid).children()
+            loading = [
+                c for c in children if any("load-" in str(f.readlink()) for f in Path(f"/proc/{c.pid}/fd").iterdir())
+            ]
+        except (OSError, psutil.Error):
+            continue
+        if loading and len(children) == 2:
+            time.sleep(0.2)
+            return next(child for child in children if child not in loading)
+        time.sleep(0.005)
+    raise AssertionError("the load test did not start")
+
+
+LONG = {"load_requests": 100_000, "load_seconds": 20}
+
+
+def test_a_server_that_dies_under_load(worker, model, tmp_path):
+    pid = worker.start(model, tmp_path / "out", **LONG)
+    under_load(pid).kill()
+    judged = worker.end(tmp_path / "out")
+    assert (judged.code, judged.decision.verdict, judged.worst.rule) == (0, "Failed", "no_errors")
+    assert "the server died of SIGKILL" in judged.worst.text
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_the_server_dies_with_the_component(worker, model, tmp_path, number, code):
+    pid = worker.start(model, tmp_path / "out", **LONG)
+    server = under_load(pid)
+    os.kill(pid, number)
+    judged = worker.end(tmp_path / "out")
+    assert judged.code == code
+    assert not (tmp_path / "out/blessing").exists()
+    psutil.wait_procs([server], timeout=10)
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+
+
+def test_no_port_to_be_had_is_no_word_about_the_model(worker, model, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("a machine without a loopback address can be made by root only")
+    worker.start(model, tmp_path / "out", without_network=True)
+    judged = worker.end(tmp_path / "out")
+    assert judged.code == 1
+    assert judged.error.startswith("infra_validator: could not measure: ")  # no port, or no way to it
+    assert not (tmp_path / "out/blessing").exists()
+
+
+def test_a_fresh_container(model, tmp_path):
+    """As KFP starts it: nothing imported, one argument, the serving environment."""
+    if not PYTHON.exists():
+        pytest.skip("no serving environment (make setup)")
+    document = json.dumps(executor_input(model, tmp_path, QUICK))
+    command = [str(PYTHON), "-m", "components.infra_validator.main", document]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
+    judged = Judged(done.returncode, done.stderr, tmp_path)
+    assert (judged.code, judged.error, judged.metadata["verdict"]) == (0, "", "Successful")
+
+
+def test_an_environment_that_cannot_serve_is_no_word_about_the_model(model, tmp_path):
+    """The training environment has no KServe."""
+    document = json.dumps(executor_input(model, tmp_path, QUICK))
+    command = [sys.executable, "-m", "components.infra_validator.main", document]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("infra_validator: could not measure: the server did not start")
+    assert "No module named" in done.stderr
+    assert not (tmp_path / "blessing").exists()

@@ -1,0 +1,119 @@
+"""What the infra validator concludes, on figures made by hand."""
+
+import json
+import math
+
+import pytest
+
+from components.infra_validator import logic
+from components.infra_validator.logic import Golden, Measured, compare, decide, load_reasons, memory_reason, read_golden
+from components.infra_validator.spec import InfraValidatorParams
+from penstock.artifacts import Verdict
+
+PARAMS = InfraValidatorParams(max_p99_ms=20, min_qps=100, max_memory_bytes=10 * 1024**2)
+
+
+def measured(**changes):
+    return Measured(**{"p50_ms": 1.0, "p99_ms": 5.0, "qps": 500.0, "errors": 0, "first_error": "", **changes})
+
+
+def test_equal_answers_within_the_tolerance():
+    assert compare("V1", [0.5, 0.25], [0.500009, 0.249991], 1e-5).verdict == "Successful"
+    assert compare("V1", [0.5, 0.25], [0.50002, 0.25], 1e-5).verdict == "Failed"
+
+
+def test_the_tolerance_is_relative_for_large_estimates():
+    assert compare("V1", [12000.0], [12000.1], 1e-5).verdict == "Successful"  # 0.1 of 12000 is 8.3e-6
+    assert compare("V1", [12000.0], [12000.2], 1e-5).verdict == "Failed"  # 1.7e-5
+
+
+def test_the_row_that_differs_most_is_named_with_both_scores():
+    reason = compare("V2, many rows", [0.1, 0.2, 0.3, 0.4], [0.1, 0.21, 0.25, 0.4], 1e-3)
+    assert reason.text == (
+        "V2, many rows: 2 of 4 rows are scored otherwise than by the trainer; most of all golden row 2: 0.25, not 0.3 "
+        "(tolerance 0.001)"
+    )
+    assert reason.evidence == {"row": 2, "expected": 0.3, "answered": 0.25, "differing": 2}
+
+
+def test_nan_and_a_wrong_number_of_scores_differ():
+    reason = compare("V1", [0.1, 0.2], [0.9, math.nan], 1e-3)
+    assert (reason.verdict, reason.evidence["row"]) == ("Failed", 1)
+    assert "1 scores came back for 2 rows" in compare("V1", [0.1, 0.2], [0.1], 1e-3).text
+
+
+def test_budgets_on_their_bounds_are_kept():
+    at_the_bound = measured(p99_ms=20.0, qps=100.0)
+    assert logic.within_load_budget(at_the_bound, PARAMS)
+    assert {r.verdict for r in load_reasons(at_the_bound, PARAMS)} == {"Successful"}
+    assert memory_reason(10 * 1024**2, PARAMS).verdict == "Successful"
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({"p99_ms": 23.4567}, "99th percentile of the latency: 23 ms, over 20 ms"),
+        ({"qps": 99.4}, "99 requests per second, under 100"),
+        (
+            {"errors": 2, "first_error": "HTTP 500"},
+            "2 requests of the load test were not answered; the first: HTTP 500",
+        ),
+    ],
+)
+def test_a_broken_load_budget_is_told_with_its_figure(figures, said):
+    assert not logic.within_load_budget(measured(**figures), PARAMS)
+    assert [r.text for r in load_reasons(measured(**figures), PARAMS) if r.verdict == "Failed"] == [said]
+
+
+def test_memory_over_the_budget():
+    reason = memory_reason(12 * 1024**2, PARAMS)
+    assert (reason.verdict, reason.text) == ("Failed", "peak memory: 12 MiB, over 10 MiB")
+
+
+def test_what_varies_between_measurements_is_not_in_a_blessing():
+    quick, slow = measured(p50_ms=0.5, p99_ms=1.1, qps=900.3), measured(p50_ms=3.3, p99_ms=19.9, qps=101.2)
+    assert load_reasons(quick, PARAMS) == load_reasons(slow, PARAMS)
+    assert memory_reason(1, PARAMS) == memory_reason(2, PARAMS)
+
+
+def test_a_blessing_needs_every_finding_to_be_good_and_one_at_least():
+    good = logic.loads_in_time(5)
+    assert (decide([good]).verdict, decide([good]).gate) == (Verdict.SUCCESSFUL, "open")
+    bad = decide([good, logic.failed("min_qps", "load test", "too few")])
+    assert (bad.verdict, bad.gate, bad.reasons[0].rule) == (Verdict.FAILED, "closed", "min_qps")
+    assert (decide([]).verdict, decide([]).gate) == (Verdict.INCONCLUSIVE, "closed")
+    assert decide([logic.no_golden_rows()]).gate == "closed"
+
+
+def test_golden_rows_are_read():
+    golden = read_golden({"rows": [{"a": None}], "scores": [1]})
+    assert golden == Golden([{"a": None}], [1])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        {"rows": []},
+        {"rows": [{}], "scores": []},
+        {"rows": [1], "scores": [1]},
+        {"rows": [{}], "scores": [math.nan]},
+        {"rows": [{}], "scores": ["1"]},
+        {"rows": [{}], "scores": [True]},
+    ],
+)
+def test_damaged_golden_rows_are_refused(document):
+    with pytest.raises(ValueError, match="must be"):
+        read_golden(document)
+
+
+def test_a_v2_request_has_one_tensor_a_feature():
+    inputs = [{"name": "a", "datatype": "BYTES", "shape": [-1]}, {"name": "b", "datatype": "FP32", "shape": [-1]}]
+    body = logic.v2_body([{"b": 1.5, "a": None}, {"b": None, "a": "x"}], inputs)
+    assert json.loads(json.dumps(body)) == {
+        "inputs": [
+            {"name": "a", "datatype": "BYTES", "shape": [2], "data": [None, "x"]},
+            {"name": "b", "datatype": "FP32", "shape": [2], "data": [1.5, None]},
+        ]
+    }
