@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -169,14 +170,17 @@ def bind(spec: PipelineSpec, settings: Mapping[str, str]) -> dict[str, Any]:
 def _bound(spec: PipelineSpec, setting: str) -> str:
     """The run parameter behind `task.parameter`."""
     task_name, dot, parameter = setting.rpartition(".")
-    may = settable(spec)
+    may = _settings(spec)
     if not dot:
         raise BadInput(
-            f"--set {setting}: there is no such run parameter", _nearest(setting, [*spec.parameters, *may], "settings")
+            f"--set {setting}: there is no such run parameter",
+            _nearest(setting, [*spec.parameters, *settable(spec)], "settings"),
         )
     tasks = {path: task for path, task in spec.walk() if task_name in (path, task.name, task.display_name)}
     if not tasks:
-        raise BadInput(f"--set {setting}: there is no task {task_name!r}", _nearest(setting, may, "settings"))
+        raise BadInput(
+            f"--set {setting}: there is no task {task_name!r}", _nearest(setting, settable(spec), "settings")
+        )
     found = {may[f"{path}.{parameter}"] for path in tasks if f"{path}.{parameter}" in may}
     if len(found) == 1:
         return found.pop()
@@ -190,12 +194,26 @@ def _bound(spec: PipelineSpec, setting: str) -> str:
             f"--set {setting}: task {task_name!r} has no parameter {parameter!r}",
             _nearest(parameter, inputs, "parameters"),
         )
-    can = ", ".join(sorted(may)) or "nothing"
+    can = ", ".join(sorted(settable(spec))) or "nothing"
     raise BadInput(f"--set {setting}: the pipeline does not let a run set it", f"What may be set: {can}")
 
 
 def settable(spec: PipelineSpec) -> dict[str, str]:
-    """What a run may set: `path/of/task.parameter` to the run parameter that it comes from."""
+    """What a run may set: `task.parameter` to the run parameter that it comes from.
+
+    Tasks are called by their names, or by their paths (`inner/train`) where several have the name.
+    """
+    names = Counter(task.name for _, task in spec.walk())
+
+    def short(setting: str) -> str:
+        name = setting.rpartition("/")[2]
+        return name if names[name.partition(".")[0]] == 1 else setting
+
+    return {short(setting): name for setting, name in _settings(spec).items()}
+
+
+def _settings(spec: PipelineSpec) -> dict[str, str]:
+    """The same, all tasks by their paths, without the inputs that kfp made up."""
     every = _settable(spec, spec.root.body, "", {name: name for name in spec.parameters})
     return {setting: name for setting, name in every if "pipelinechannel--" not in setting}
 

@@ -23,12 +23,13 @@ PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\[(?P<q>['\"])(?P<name>.+?)(?
 """An input parameter of the same task."""
 RUN_FACT = re.compile(r"\{\{\$\.((?:pipeline|workspace)_\w+)\}\}")
 """A fact of the run, alone in a constant."""
-_ARGUMENT = re.compile(
+ARGUMENT = re.compile(
     r"\{\{\$(?:"
     r"\.(?P<side>inputs|outputs)\.(?P<kind>parameters|artifacts)\[(?P<q>['\"])(?P<name>.+?)(?P=q)\]"
     r"(?:\.(?P<field>path|uri|name|output_file|metadata)(?:\[(?P<mq>['\"])(?P<key>.+?)(?P=mq)\])?)?"
     r"|\.(?P<file>outputs\.output_file))?\}\}"
 )
+"""What a container's command line may hold."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class _Filler:
         return name in self.given.inputs.parameter_values or bool(artifacts and artifacts.artifacts)
 
     def _fill(self, text: str) -> str:
-        return _ARGUMENT.sub(self._value, text) if "{{$" in text else text
+        return ARGUMENT.sub(self._value, text) if "{{$" in text else text
 
     def _value(self, found: re.Match[str]) -> str:
         if not found["side"]:

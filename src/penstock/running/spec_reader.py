@@ -7,16 +7,13 @@ refused by name: dropping it in silence would run another pipeline than the one 
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import yaml
-
+from penstock.running.closed_yaml import Place, load_documents
 from penstock.running.expressions import Expression, ExpressionError
 from penstock.running.pipeline_spec import (
     ROOT,
@@ -37,14 +34,12 @@ from penstock.running.pipeline_spec import (
     Retry,
     Task,
 )
-from penstock.running.values import ParameterType, WrongType, coerce, plain
+from penstock.running.spec_checks import check, typed
+from penstock.running.values import ParameterType, plain
 from penstock.sdk.errors import BadInput
-
-T = TypeVar("T")
 
 SCHEMA_VERSION = re.compile(r"2\.1\.\d+")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
-_REMEDY = "Compile the pipeline again; compiled.yaml is not edited by hand"
 
 
 def read_pipeline(path: Path) -> PipelineSpec:
@@ -71,159 +66,66 @@ def parse_pipeline(text: str, where: str = "compiled.yaml") -> PipelineSpec:
     Raises:
         BadInput: As `read_pipeline`.
     """
-    try:
-        documents = [d for d in yaml.load_all(text, Loader=_ClosedLoader) if d is not None]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise BadInput(f"{where}: {line}{getattr(error, 'problem', None) or 'not YAML'}", _REMEDY) from None
+    documents = load_documents(text, where)
     if not documents or not isinstance(documents[0], dict) or "root" not in documents[0]:
         raise BadInput(f"{where}: not a compiled pipeline: it has no 'root'", "Make one with `penstock compile`")
-    if len(documents) > 2 or not all(isinstance(d, dict) for d in documents):
+    if len(documents) > 2 or not all(isinstance(document, dict) for document in documents):
         raise BadInput(f"{where}: a compiled pipeline has one document, or two with platform settings")
-    return _Reader(where).pipeline(_Node(where, "", documents[0]), documents[1] if documents[1:] else {})
+    return _pipeline(Place(where, "", documents[0]), documents[1] if documents[1:] else {})
 
 
-class _ClosedLoader(yaml.CSafeLoader):
-    """YAML's safe loader that takes no key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is there twice", key.start_mark
-                )
-            seen.add(key.value) if isinstance(key.value, str) else None
-        return super().construct_mapping(node, deep)
-
-
-class _Node:
-    """A mapping of the document that knows where it is."""
-
-    def __init__(self, where: str, path: str, data: Any) -> None:
-        self.where, self.path = where, path
-        if not isinstance(data, dict):
-            raise self.wrong("must be a mapping")
-        self.data: dict[str, Any] = data
-
-    def wrong(self, what: str, key: str = "", remedy: str = _REMEDY) -> BadInput:
-        place = ".".join(part for part in (self.path, key) if part)
-        return BadInput(f"{self.where}: {place}: {what}" if place else f"{self.where}: {what}", remedy)
-
-    def closed(self, known: Iterable[str], ignored: Iterable[str] = ()) -> _Node:
-        """Refuse keys that are neither followed nor known to mean nothing on this machine."""
-        for key in self.data:
-            if key not in known and key not in ignored:
-                near = difflib.get_close_matches(str(key), list(known), n=1)
-                hint = f"did you mean '{near[0]}'?" if near else "this machine does not support it"
-                raise self.wrong(f"unknown; {hint}", str(key), "")
-        return self
-
-    def node(self, key: str, *, required: bool = False) -> _Node:
-        if required and key not in self.data:
-            raise self.wrong("is missing", key)
-        return _Node(self.where, f"{self.path}.{key}" if self.path else key, self.data.get(key) or {})
-
-    def items(self) -> Iterable[tuple[str, _Node]]:
-        for key in self.data:
-            yield key, self.node(key)
-
-    def get(self, key: str, type_: type[T] | tuple[type[T], ...], default: T) -> T:
-        value = self.data.get(key, default)
-        if not isinstance(value, type_) or (isinstance(value, bool) and type_ is not bool):
-            raise self.wrong(f"{value!r} has the wrong type", key)
-        return value
-
-    def text(self, key: str) -> str:
-        if not self.get(key, str, ""):
-            raise self.wrong("is missing", key)
-        return str(self.data[key])
-
-    def only(self, *kinds: str) -> str:
-        """The one key of several that is there."""
-        given = [key for key in kinds if key in self.data]
-        if len(given) != 1:
-            raise self.wrong(f"needs one of {', '.join(kinds)}; it has {', '.join(map(str, self.data)) or 'none'}")
-        return given[0]
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        value = self.data.get(key) or []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.wrong("must be a list of strings", key)
-        return tuple(value)
-
-    def one_of(self, name: str, names: Collection[str], key: str, what: str, of: str = "") -> str:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise self.wrong(f"there is no {what} {name!r}{of}{hint}", key)
-        return name
+def _pipeline(top: Place, platform: Mapping[str, Any]) -> PipelineSpec:
+    top.closed(
+        {"components", "deploymentSpec", "pipelineInfo", "root", "schemaVersion"},
+        {"sdkVersion", "defaultPipelineRoot"},
+    )
+    version = str(top.data.get("schemaVersion", ""))
+    if not SCHEMA_VERSION.fullmatch(version):
+        raise top.wrong(f"{version!r} is not supported; 2.1.x is", "schemaVersion", "Compile with kfp 2")
+    deployment = top.node("deploymentSpec").closed({"executors"})
+    executors = {label: _executor(node) for label, node in deployment.node("executors").items()}
+    components = {
+        name: _component(name, node, executors)
+        for name, node in [*top.node("components").items(), (ROOT, top.node("root"))]
+    }
+    info = top.node("pipelineInfo")
+    spec = PipelineSpec(
+        name=info.text("name"),
+        components=components,
+        where=top.where,
+        description=info.get("description", str, ""),
+        sdk_version=str(top.data.get("sdkVersion", "")),
+        platform=platform.get("platforms") or {},
+    )
+    if not isinstance(spec.root.body, Dag):
+        raise top.wrong("must be a graph of tasks", "root")
+    check(spec, top)
+    return spec
 
 
-class _Reader:
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def pipeline(self, top: _Node, platform: dict[str, Any]) -> PipelineSpec:
-        top.closed(
-            {"components", "deploymentSpec", "pipelineInfo", "root", "schemaVersion"},
-            {"sdkVersion", "defaultPipelineRoot"},
-        )
-        version = str(top.data.get("schemaVersion", ""))
-        if not SCHEMA_VERSION.fullmatch(version):
-            raise top.wrong(f"{version!r} is not supported; 2.1.x is", "schemaVersion", "Compile with kfp 2")
-        deployment = top.node("deploymentSpec").closed({"executors"})
-        executors = {label: _executor(node) for label, node in deployment.node("executors").items()}
-        components = {
-            name: _component(name, node, executors)
-            for name, node in [*top.node("components").items(), (ROOT, top.node("root"))]
-        }
-        info = top.node("pipelineInfo")
-        spec = PipelineSpec(
-            name=info.text("name"),
-            components=components,
-            where=self.where,
-            description=info.get("description", str, ""),
-            sdk_version=str(top.data.get("sdkVersion", "")),
-            platform=platform.get("platforms") or {},
-        )
-        if not isinstance(spec.root.body, Dag):
-            raise top.wrong("must be a graph of tasks", "root")
-        _check(spec, top)
-        return spec
-
-
-def _parameter_def(node: _Node) -> ParameterDef:
+def _parameter_def(node: Place) -> ParameterDef:
     node.closed({"parameterType", "defaultValue", "isOptional", "description"}, {"literals"})
     name = node.text("parameterType")
     if name not in ParameterType.__members__:
         raise node.wrong(f"the type {name} is not supported", "parameterType", "")
     type_, default = ParameterType(name), node.data.get("defaultValue")
     if default is not None:
-        default = _typed(node, "defaultValue", default, type_)
+        default = typed(node, "defaultValue", default, type_)
     return ParameterDef(type_, default, node.get("isOptional", bool, False), node.get("description", str, ""))
 
 
-def _typed(node: _Node, key: str, value: Any, type_: ParameterType) -> Any:
-    try:
-        return coerce(value, type_, strict=True)
-    except WrongType as error:
-        raise node.wrong(str(error), key) from None
-
-
-def _artifact_def(node: _Node) -> ArtifactDef:
+def _artifact_def(node: Place) -> ArtifactDef:
     node.closed({"artifactType", "isArtifactList", "isOptional", "description"}, {"metadata"})
     title = _schema_title(node.node("artifactType", required=True))
     return ArtifactDef(title, node.get("isArtifactList", bool, False), node.get("isOptional", bool, False))
 
 
-def _schema_title(node: _Node) -> str:
+def _schema_title(node: Place) -> str:
     node.closed({"schemaTitle", "schemaVersion"})
     return node.text("schemaTitle")
 
 
-def _executor(node: _Node) -> ContainerExecutor | ImporterExecutor:
+def _executor(node: Place) -> ContainerExecutor | ImporterExecutor:
     node.closed({"container", "importer"})
     if node.only("container", "importer") == "container":
         return _container(node.node("container"))
@@ -239,11 +141,11 @@ def _executor(node: _Node) -> ContainerExecutor | ImporterExecutor:
     )
 
 
-def _container(node: _Node) -> ContainerExecutor:
+def _container(node: Place) -> ContainerExecutor:
     node.closed({"image", "command", "args", "env", "resources"}, {"imagePullPolicy"})
     env = {}
     for position, entry in enumerate(node.data.get("env") or []):
-        variable = _Node(node.where, f"{node.path}.env[{position}]", entry).closed({"name", "value"})
+        variable = Place(node.where, f"{node.path}.env[{position}]", entry).closed({"name", "value"})
         env[variable.text("name")] = variable.get("value", str, "")
     resources = node.node("resources")
     gigabytes = resources.get("memoryLimit", (int, float), 0)
@@ -255,7 +157,7 @@ def _container(node: _Node) -> ContainerExecutor:
     return ContainerExecutor(node.text("image"), node.strings("command"), node.strings("args"), env, limits)
 
 
-def _component(name: str, node: _Node, executors: Mapping[str, ContainerExecutor | ImporterExecutor]) -> Component:
+def _component(name: str, node: Place, executors: Mapping[str, ContainerExecutor | ImporterExecutor]) -> Component:
     node.closed(
         {"dag", "executorLabel", "inputDefinitions", "outputDefinitions"},
         {"taskConfigPassthroughs", "singlePlatformSpecs"} if name != ROOT else (),
@@ -277,7 +179,7 @@ def _component(name: str, node: _Node, executors: Mapping[str, ContainerExecutor
     )
 
 
-def _dag(node: _Node) -> Dag:
+def _dag(node: Place) -> Dag:
     node.closed({"tasks", "outputs"})
     outputs = node.node("outputs").closed({"parameters", "artifacts"})
     return Dag(
@@ -290,7 +192,7 @@ def _dag(node: _Node) -> Dag:
     )
 
 
-def _parameter_output(node: _Node) -> tuple[FromTask, ...]:
+def _parameter_output(node: Place) -> tuple[FromTask, ...]:
     if node.closed({"valueFromParameter", "valueFromOneof"}).only("valueFromParameter", "valueFromOneof") == (
         "valueFromParameter"
     ):
@@ -298,19 +200,19 @@ def _parameter_output(node: _Node) -> tuple[FromTask, ...]:
     return _selectors(node.node("valueFromOneof"), "parameterSelectors", "outputParameterKey")
 
 
-def _selectors(node: _Node, key: str, output: str) -> tuple[FromTask, ...]:
+def _selectors(node: Place, key: str, output: str) -> tuple[FromTask, ...]:
     entries = node.get(key, list, [])
     if not entries:
         raise node.wrong("is empty", key)
-    return tuple(_selector(_Node(node.where, f"{node.path}.{key}[{i}]", e), output) for i, e in enumerate(entries))
+    return tuple(_selector(Place(node.where, f"{node.path}.{key}[{i}]", e), output) for i, e in enumerate(entries))
 
 
-def _selector(node: _Node, output: str) -> FromTask:
+def _selector(node: Place, output: str) -> FromTask:
     node.closed({"producerSubtask", output})
     return FromTask(node.text("producerSubtask"), node.text(output))
 
 
-def _task(name: str, node: _Node) -> Task:
+def _task(name: str, node: Place) -> Task:
     node.closed(
         {
             "componentRef", "inputs", "taskInfo", "dependentTasks", "triggerPolicy", "cachingOptions", "retryPolicy",
@@ -338,14 +240,14 @@ def _task(name: str, node: _Node) -> Task:
     )
 
 
-def _expression(node: _Node, key: str, text: str) -> Expression:
+def _expression(node: Place, key: str, text: str) -> Expression:
     try:
         return Expression(text)
     except ExpressionError as error:
         raise node.wrong(str(error), key, "") from None
 
 
-def _binding(node: _Node) -> Binding:
+def _binding(node: Place) -> Binding:
     kinds = ("componentInputParameter", "runtimeValue", "taskOutputParameter", "taskFinalStatus")
     node.closed({*kinds, "parameterExpressionSelector"})
     source: Constant | FromInput | FromTask | FinalStatus
@@ -366,7 +268,7 @@ def _binding(node: _Node) -> Binding:
     return Binding(source, _expression(node, "parameterExpressionSelector", selector) if selector else None)
 
 
-def _artifact_source(node: _Node) -> FromInput | FromTask:
+def _artifact_source(node: Place) -> FromInput | FromTask:
     node.closed({"componentInputArtifact", "taskOutputArtifact"})
     if node.only("componentInputArtifact", "taskOutputArtifact") == "componentInputArtifact":
         return FromInput(node.text("componentInputArtifact"))
@@ -374,7 +276,7 @@ def _artifact_source(node: _Node) -> FromInput | FromTask:
     return FromTask(output.text("producerTask"), output.text("outputArtifactKey"))
 
 
-def _loop(node: _Node) -> Loop | None:
+def _loop(node: Place) -> Loop | None:
     policy = node.node("iteratorPolicy").closed({"parallelismLimit"})
     limit = policy.get("parallelismLimit", int, 0)
     if "parameterIterator" in node.data and "artifactIterator" in node.data:
@@ -398,7 +300,7 @@ def _loop(node: _Node) -> Loop | None:
     return Loop(iterator.text("itemInput"), items=tuple(plain(raw)), limit=limit)
 
 
-def _retry(node: _Node) -> Retry:
+def _retry(node: Place) -> Retry:
     node.closed({"maxRetryCount", "backoffDuration", "backoffFactor", "backoffMaxDuration"})
 
     def seconds(key: str, default: float) -> float:
@@ -414,79 +316,3 @@ def _retry(node: _Node) -> Retry:
         backoff_factor=float(node.get("backoffFactor", (int, float), 2.0)),
         backoff_max_seconds=seconds("backoffMaxDuration", 3600.0),
     )
-
-
-def _check(spec: PipelineSpec, top: _Node) -> None:
-    """Check what one part says of another: names, types of constants, circles."""
-    for name, component in spec.components.items():
-        if isinstance(component.body, Dag):
-            path = "root.dag" if name == ROOT else f"components.{name}.dag"
-            _check_dag(spec, component, component.body, _Node(top.where, path, {}))
-    _no_circle({n: _called(c) for n, c in spec.components.items()}, _Node(top.where, "components", {}), "components")
-
-
-def _called(component: Component) -> list[str]:
-    return [t.component for t in component.body.tasks.values()] if isinstance(component.body, Dag) else []
-
-
-def _check_dag(spec: PipelineSpec, graph: Component, dag: Dag, node: _Node) -> None:
-    tasks = node.node("tasks")
-    for task in dag.tasks.values():
-        place = tasks.node(task.name)
-        place.one_of(task.component, spec.components, "componentRef", "component")
-        for name in task.upstream:
-            place.one_of(name, dag.tasks, "inputs" if name not in task.after else "dependentTasks", "task")
-    _no_circle({task.name: task.upstream for task in dag.tasks.values()}, tasks, "tasks")
-    for task in dag.tasks.values():
-        _check_task(spec, graph, dag, task, tasks.node(task.name))
-    for kind, outputs in (("parameters", dag.parameters), ("artifacts", dag.artifacts)):
-        for name, sources in outputs.items():
-            for source in sources:
-                _check_output(spec, dag, source, node.node("outputs").node(kind), name)
-
-
-def _check_task(spec: PipelineSpec, graph: Component, dag: Dag, task: Task, place: _Node) -> None:
-    component = spec.component(task)
-    inputs = place.node("inputs")
-    for name, binding in task.parameters.items():
-        key, source = f"parameters.{name}", binding.source
-        if isinstance(source, FromInput):
-            inputs.one_of(source.name, graph.parameters, key, "input parameter")
-        elif isinstance(source, FromTask):
-            _check_output(spec, dag, source, inputs, key)
-        elif isinstance(source, Constant) and name in component.parameters and not binding.selector:
-            _typed(inputs, key, source.value, component.parameters[name].type)
-    for name, artifact in task.artifacts.items():
-        inputs.one_of(name, component.artifacts, f"artifacts.{name}", "input artifact")
-        if isinstance(artifact, FromInput):
-            inputs.one_of(artifact.name, graph.artifacts, f"artifacts.{name}", "input artifact")
-        else:
-            _check_output(spec, dag, artifact, inputs, f"artifacts.{name}")
-    if task.loop:
-        _check_loop(component, task.loop, place)
-    if task.retry.count and not isinstance(component.body, ContainerExecutor):
-        raise place.wrong("only a container is tried again, not a graph or an importer", "retryPolicy", "")
-
-
-def _check_loop(component: Component, loop: Loop, place: _Node) -> None:
-    if not isinstance(component.body, Dag):
-        raise place.wrong("only a graph is looped over", "parameterIterator", "")
-    key = "artifactIterator" if loop.artifacts else "parameterIterator"
-    known: Collection[str] = component.artifacts if loop.artifacts else component.parameters
-    for name in (loop.item, loop.over):
-        if name:
-            place.one_of(name, known, key, "input")
-
-
-def _check_output(spec: PipelineSpec, dag: Dag, source: FromTask, place: _Node, key: str) -> None:
-    place.one_of(source.task, dag.tasks, key, "task")
-    producer = spec.component(dag.tasks[source.task])
-    outputs = [*producer.output_parameters, *producer.output_artifacts]
-    place.one_of(source.output, outputs, key, "output", f" of task {source.task!r}")
-
-
-def _no_circle(graph: Mapping[str, Collection[str]], place: _Node, what: str) -> None:
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        raise place.wrong(f"the {what} wait for each other: {' <- '.join(error.args[1])}") from None

@@ -44,11 +44,11 @@ def test_what_may_be_set_is_listed_without_the_names_that_kfp_made_up(spec):
     assert settable(spec) == {
         "inner.epochs": "train_epochs",
         "inner.title": "gate",
-        "inner/number.n": "train_epochs",
+        "number.n": "train_epochs",
         "inner/word.text": "gate",
-        "condition-1/typed.many": "rates",
-        "condition-1/typed.yes": "quick",
-        "condition-1/typed.text": "gate",
+        "typed.many": "rates",
+        "typed.yes": "quick",
+        "typed.text": "gate",
     }
 
 
@@ -59,9 +59,13 @@ def test_what_may_be_set_is_listed_without_the_names_that_kfp_made_up(spec):
         ("typed.many", "1,2", "--set typed.many: '1,2' is not a list"),
         ("number.m", "5", "task 'number' has no parameter 'm'. Its parameters: n"),
         ("typed.tex", "a", "task 'typed' has no parameter 'tex'. Did you mean 'text'?"),
-        ("numbr.n", "5", "there is no task 'numbr'. Did you mean 'inner/number.n'?"),
+        ("numbr.n", "5", "there is no task 'numbr'. Did you mean 'number.n'?"),
         ("train_epoch", "5", "there is no such run parameter. Did you mean 'train_epochs'?"),
-        ("typed.whole", "5", "the pipeline does not let a run set it. What may be set: condition-1/typed.many, "),
+        (
+            "typed.whole",
+            "5",
+            "the pipeline does not let a run set it. What may be set: inner.epochs, inner.title, inner/word.text,",
+        ),
         ("inner/word.n", "5", "task 'inner/word' has no parameter 'n'"),
     ],
 )
