@@ -205,9 +205,10 @@ def is_blessing(artifact: ArtifactRecord) -> bool:
 
 
 def _dump(record: ExecutionRecord | RunRecord, exclude: set[str]) -> dict[str, Any]:
-    """A record's fields as JSON values; what is empty anyway is left out."""
+    """A record's fields as JSON values; optional ones that are empty are left out."""
     dumped = record.model_dump(mode="json", exclude=exclude)
-    return {name: value for name, value in dumped.items() if value is not None and value not in ("", {}, [])}
+    required = {name for name, field in type(record).model_fields.items() if field.is_required()}
+    return {n: v for n, v in dumped.items() if n in required or (v is not None and v not in ("", {}, []))}
 
 
 _MLMD_STATES = {

@@ -1,0 +1,390 @@
+"""What every lineage store does, on every backend."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from penstock.lineage.errors import UnknownArtifact, UnknownRun
+from penstock.lineage.open import open_store
+from penstock.lineage.port import LineageStore
+from penstock.lineage.records import ExecutionRecord, State
+from penstock.sdk import BadInput
+
+ODD = "it's \"q\" \\n \\' % $1 ${x} ; -- \x01 ü 日本 😀"
+
+
+def without_numbers(execution: ExecutionRecord) -> ExecutionRecord:
+    sides = {
+        side: tuple(a.model_copy(update={"id": None}) for a in getattr(execution, side))
+        for side in ("inputs", "outputs")
+    }
+    return execution.model_copy(update={"id": None, **sides})
+
+
+def test_a_run_is_read_back_field_by_field(store: LineageStore, make: Any) -> None:
+    started = make.run("r")
+    store.start_run(started)
+    assert store.run(started.run_id) == started
+    ended = started.model_copy(
+        update={"state": State.COMPLETE, "ended": started.started + timedelta(minutes=3), "exit_code": 3}
+    )
+    store.finish_run(ended)
+    store.finish_run(ended)
+    assert store.run(started.run_id) == ended
+    assert store.runs(make.pipeline) == [ended]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_an_execution_is_read_back_field_by_field(store: LineageStore, make: Any, state: State) -> None:
+    full = make.execution(
+        "r",
+        "for-loop-1[2]/evaluate",
+        component="evaluator",
+        state=state,
+        decision=make.decision,
+        error=ODD,
+        cached_from=7,
+        baseline_digest=make.digest("baseline"),
+        attempt=3,
+        inputs=(make.artifact("examples", "e", "examples", rows=10), make.artifact("model", "m", "model", auc=0.75)),
+        outputs=(make.artifact("evaluation", "v", "evaluation"), make.artifact("model_blessing", "b", "blessing")),
+    )
+    assert set(ExecutionRecord.model_fields) - {n for n in ExecutionRecord.model_fields if getattr(full, n)} == {"id"}
+    (stored,) = store.record([full])
+    assert without_numbers(stored) == full
+    assert stored.id is not None
+    assert all(a.id is not None for a in (*stored.inputs, *stored.outputs))
+    assert store.run(full.run_id).executions == (stored,)
+
+
+def test_what_is_empty_stays_empty(store: LineageStore, make: Any) -> None:
+    bare = ExecutionRecord(
+        run_id=f"{make.pipeline}/r",
+        pipeline=make.pipeline,
+        task="t",
+        component="c",
+        state=State.RUNNING,
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    zero = bare.model_copy(update={"task": "u", "rows": 0, "seconds": 0.0, "peak_memory_bytes": 0})
+    stored = store.record([bare, zero])
+    assert [without_numbers(e) for e in stored] == [bare, zero]
+    assert store.run(bare.run_id).executions == tuple(stored)
+    assert store.run(bare.run_id).executions[1].rows == 0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, 2**31 - 1, 2**31, -(2**63), 2**70, 0.5, 0.1 + 0.2, 1e-7, 1e300, -1e300, 1.0, "", "1", ODD, "x" * 5000],
+    ids=lambda value: repr(value)[:12],
+)
+def test_metadata_keeps_value_and_type(store: LineageStore, make: Any, value: str | float) -> None:
+    metadata = {"plain": value, "With Upper Case": value, "penstock.kind": value, ODD: value, "k" * 300: value}
+    artifact = make.artifact("schema", repr(value)[:30], "schema", **metadata)
+    (stored,) = store.record([make.execution("r", "t", outputs=(artifact,))])
+    (read,) = store.run(stored.run_id).executions
+    assert read.outputs[0].metadata == metadata
+    assert {type(v) for v in read.outputs[0].metadata.values()} == {type(value)}
+
+
+def test_metadata_that_is_no_number_is_kept(store: LineageStore, make: Any) -> None:
+    artifact = make.artifact("schema", "s", "schema", nan=float("nan"), inf=float("inf"))
+    store.record([make.execution("r", "t", outputs=(artifact,))])
+    metadata = store.run(f"{make.pipeline}/r").executions[0].outputs[0].metadata
+    assert str(metadata) == "{'nan': nan, 'inf': inf}"
+
+
+def test_long_values_are_not_cut(store: LineageStore, make: Any) -> None:
+    reasons = tuple(make.decision.reasons[0].model_copy(update={"subject": f"slice {i}"}) for i in range(3000))
+    decision = make.decision.model_copy(update={"reasons": reasons})
+    parameters = {"text": ODD * 10_000}
+    execution = make.execution("r", "t", decision=decision, parameters=parameters)
+    store.record([execution])
+    assert without_numbers(store.run(execution.run_id).executions[0]) == execution
+
+
+def test_what_is_too_long_is_refused_by_name_and_nothing_is_written(store: LineageStore, make: Any) -> None:
+    with pytest.raises(BadInput, match=r"task t of run .* 5,\d{3},\d{3} bytes .* 'parameters'"):
+        store.record([make.execution("r", "t", parameters={"text": "x" * 5_000_000})])
+    with pytest.raises(UnknownRun):
+        store.run(f"{make.pipeline}/r")
+
+
+def test_names_that_differ_only_in_case_are_different(store: LineageStore, make: Any) -> None:
+    for pipeline in (make.pipeline, make.pipeline.upper(), make.pipeline + " ", make.pipeline + ODD * 20):
+        run = make.run("r").model_copy(update={"run_id": f"{pipeline}/r", "pipeline": pipeline})
+        store.start_run(run)
+        execution = make.execution("r", "t").model_copy(update={"run_id": run.run_id, "pipeline": pipeline})
+        store.record([execution])
+        assert store.runs(pipeline) == [run]
+        read = store.run(run.run_id)
+        assert [without_numbers(e) for e in read.executions] == [execution]
+
+
+def test_start_then_finish(store: LineageStore, make: Any) -> None:
+    store.start_run(make.run("r"))
+    model = make.artifact("model", "m", "model")
+    running = make.execution("r", "train", state=State.RUNNING, ended=None, seconds=None, inputs=(model,))
+    number = store.start(running)
+    (seen,) = store.run(running.run_id).executions
+    assert without_numbers(seen) == running
+    evaluation = make.artifact("evaluation", "v", "evaluation", auc=0.7312345678)
+    done = running.model_copy(
+        update={"id": number, "state": State.COMPLETE, "ended": running.started, "outputs": (evaluation,)}
+    )
+    finished = store.finish(done)
+    assert finished.id == number
+    assert store.run(running.run_id).executions == (finished,)
+    assert without_numbers(finished) == without_numbers(done)
+
+
+def test_every_write_may_be_repeated(store: LineageStore, make: Any) -> None:
+    execution = make.execution(
+        "r", "t", inputs=(make.artifact("model", "m", "model"),), outputs=(make.artifact("schema", "s", "schema"),)
+    )
+    store.start_run(make.run("r"))
+    store.start_run(make.run("r"))
+    first = store.start(execution.model_copy(update={"state": State.RUNNING, "outputs": ()}))
+    again = store.start(execution.model_copy(update={"state": State.RUNNING, "outputs": ()}))
+    assert first == again
+    finished = [store.finish(execution), store.finish(execution), *store.record([execution])]
+    assert finished[0] == finished[1] == finished[2]
+    assert store.run(execution.run_id).executions == (finished[0],)
+    assert len(store.runs(make.pipeline)) == 1
+
+
+def test_attempts_are_kept_apart(store: LineageStore, make: Any) -> None:
+    tries = [make.execution("r", "t", attempt=n, state=s) for n, s in ((1, State.FAILED), (2, State.COMPLETE))]
+    store.record(tries)
+    assert [e.state for e in store.run(tries[0].run_id).executions] == [State.FAILED, State.COMPLETE]
+
+
+def test_one_artifact_under_two_names(store: LineageStore, make: Any) -> None:
+    model = make.artifact("model", "m")
+    other = make.artifact("schema", "s", "middle")
+    sides = (model.model_copy(update={"name": "model"}), other, model.model_copy(update={"name": "baseline"}))
+    (stored,) = store.record([make.execution("r", "t", inputs=sides, outputs=sides)])
+    (read,) = store.run(stored.run_id).executions
+    assert [a.name for a in read.inputs] == [a.name for a in read.outputs] == ["model", "middle", "baseline"]
+    assert read.inputs[0].id == read.inputs[2].id != read.inputs[1].id
+
+
+def test_the_same_content_at_the_same_address_is_one_artifact(store: LineageStore, make: Any) -> None:
+    model = make.artifact("model", "m", "model", auc=0.5)
+    (made,) = store.record([make.execution("1", "train", outputs=(model,))])
+    cached = make.execution("2", "train", state=State.CACHED, cached_from=made.id, outputs=(model,))
+    elsewhere = model.model_copy(update={"uri": model.uri + "/copy"})
+    again, moved = store.record([cached, make.execution("3", "train", outputs=(elsewhere,))])
+    assert again.outputs[0].id == made.outputs[0].id != moved.outputs[0].id
+
+
+def test_an_input_does_not_change_what_its_maker_said(store: LineageStore, make: Any) -> None:
+    model = make.artifact("model", "m", "model", auc=0.5)
+    store.record([make.execution("1", "train", outputs=(model,))])
+    poorer = model.model_copy(update={"metadata": {}})
+    store.record([make.execution("1", "evaluate", inputs=(poorer,))])
+    assert store.artifact(model.uri).metadata == {"auc": 0.5}
+    richer = model.model_copy(update={"metadata": {"auc": 0.5, "loss": 0.25}})
+    store.record([make.execution("2", "train", outputs=(richer,))])
+    assert store.artifact(model.uri).metadata == {"auc": 0.5, "loss": 0.25}
+
+
+def test_executions_come_in_the_order_in_which_they_started(store: LineageStore, make: Any) -> None:
+    begin = make.run("r").started
+    late, early = (make.execution("r", t, started=begin + timedelta(seconds=s)) for t, s in (("b", 2), ("a", 1)))
+    returned = store.record([late, early])
+    assert [e.task for e in returned] == ["b", "a"]
+    assert [e.task for e in store.run(late.run_id).executions] == ["a", "b"]
+
+
+def test_one_call_may_record_several_runs(store: LineageStore, make: Any) -> None:
+    mixed = [make.execution("1", "a"), make.execution("2", "a"), make.execution("1", "b")]
+    stored = store.record(mixed)
+    assert [without_numbers(e) for e in stored] == mixed
+    assert [e.task for e in store.run(mixed[0].run_id).executions] == ["a", "b"]
+    assert store.record([]) == []
+
+
+def test_runs_are_listed_newest_first_and_in_pages(store: LineageStore, make: Any) -> None:
+    for number in range(7):
+        store.start_run(make.run(str(number)))
+    names = [f"{make.pipeline}/{n}" for n in (6, 5, 4, 3, 2, 1, 0)]
+    assert [r.run_id for r in store.runs(make.pipeline)] == names
+    assert [r.run_id for r in store.runs(make.pipeline, limit=3)] == names[:3]
+    assert [r.run_id for r in store.runs(make.pipeline, limit=3, offset=5)] == names[5:]
+    assert [r.run_id for r in store.runs(limit=2)] == names[:2]
+    assert store.runs(make.pipeline, limit=0) == store.runs(make.pipeline, offset=7) == []
+    assert store.runs("nobody knows this pipeline") == []
+
+
+def test_an_unknown_run_is_answered_with_the_nearest(store: LineageStore, make: Any) -> None:
+    store.start_run(make.run("2026-03-01"))
+    with pytest.raises(UnknownRun, match=r"Did you mean '.*2026-03-01'\?"):
+        store.run(f"{make.pipeline}/2026-03-02")
+    assert issubclass(UnknownRun, BadInput)
+
+
+def test_an_artifact_is_found_by_digest_prefix_address_and_number(store: LineageStore, make: Any) -> None:
+    odd = make.artifact("model", "m", "model").model_copy(update={"uri": f"/{make.pipeline}/{ODD}" + "u" * 3000})
+    (stored,) = store.record([make.execution("r", "t", outputs=(odd,))])
+    wanted = stored.outputs[0].model_copy(update={"name": ""})
+    hex_digits = odd.digest.removeprefix("sha256:")
+    for reference in (odd.digest, hex_digits, hex_digits[:12], f"sha256:{hex_digits[:12]}", odd.uri, str(wanted.id)):
+        assert store.artifact(reference) == wanted
+
+
+def test_an_artifact_reference_that_fits_none_or_several_is_refused(store: LineageStore, make: Any) -> None:
+    one, two = (
+        make.artifact("schema", c).model_copy(update={"digest": f"sha256:{make.digest('x')[7:40]}{c * 31}"})
+        for c in "ab"
+    )
+    store.record([make.execution("r", "t", outputs=(one, two))])
+    shared = one.digest[:30]
+    with pytest.raises(UnknownArtifact, match="fits 2 artifacts"):
+        store.artifact(shared)
+    assert store.artifact(one.digest[:41]).uri == one.uri
+    with pytest.raises(UnknownArtifact, match="Did you mean"):
+        store.artifact(one.uri + "x")
+    for nothing in ("sha256:" + "0" * 64, "999999999", "", "' OR 1=1 --", "%", "ffffff%"):
+        with pytest.raises(UnknownArtifact):
+            store.artifact(nothing)
+
+
+def test_producers_and_consumers_go_by_content(store: LineageStore, make: Any) -> None:
+    model = make.artifact("model", "m", "model")
+    elsewhere = model.model_copy(update={"uri": model.uri + "/copy"})
+    made, cached, copied = store.record(
+        [
+            make.execution("1", "train", outputs=(model,)),
+            make.execution("2", "train", outputs=(model,), state=State.CACHED),
+            make.execution("3", "train", outputs=(elsewhere,)),
+        ]
+    )
+    took, took_again, took_copy = store.record(
+        [
+            make.execution("1", "evaluate", inputs=(model,)),
+            make.execution("2", "evaluate", inputs=(model,), state=State.CACHED),
+            make.execution("3", "evaluate", inputs=(elsewhere,)),
+        ]
+    )
+    assert store.producers(elsewhere) == [made, copied]
+    assert store.consumers(model) == [took, took_again, took_copy]
+    assert store.consumers(model, cached=False) == [took, took_copy]
+    only_cached = make.artifact("schema", "s", "schema")
+    (kept,) = store.record([make.execution("4", "t", outputs=(only_cached,), state=State.CACHED)])
+    assert store.producers(only_cached) == [kept]
+    assert cached not in store.producers(model)
+    assert store.producers(make.artifact("model", "never made")) == []
+
+
+def test_the_last_blessed_model(store: LineageStore, make: Any) -> None:
+    assert store.last_blessed(make.pipeline) is None
+    store.record([make.evaluation("1", "bad", verdict="Failed")])
+    store.record([make.evaluation("2", "broken", state=State.FAILED)])
+    assert store.last_blessed(make.pipeline) is None
+
+    store.record([make.evaluation("3", "old")])
+    store.record([make.evaluation("4", "new")])
+    store.record([make.evaluation("5", "unsure", verdict="Inconclusive")])
+    found = store.last_blessed(make.pipeline)
+    assert found is not None
+    assert (found.kind, found.digest, found.name) == ("model", make.digest("new"), "")
+    assert found.id is not None
+    other = store.last_blessed(make.pipeline, other_than=make.digest("new"))
+    assert other is not None
+    assert other.digest == make.digest("old")
+
+    store.record([make.evaluation("6", "old", state=State.CACHED)])
+    again = store.last_blessed(make.pipeline)
+    assert again is not None
+    assert again.digest == make.digest("old")
+    assert store.last_blessed(make.pipeline + "x") is None
+
+
+def test_the_last_blessed_is_the_one_whose_blessing_was_recorded_last(store: LineageStore, make: Any) -> None:
+    slow = make.evaluation("slow", "slow", state=State.RUNNING)
+    store.start(slow.model_copy(update={"outputs": ()}))
+    store.record([make.evaluation("quick", "quick")])
+    quick = store.last_blessed(make.pipeline)
+    assert quick is not None
+    assert quick.digest == make.digest("quick")
+    store.finish(slow.model_copy(update={"state": State.COMPLETE}))
+    found = store.last_blessed(make.pipeline)
+    assert found is not None
+    assert found.digest == make.digest("slow")
+
+
+def test_a_model_blessed_many_times_again_does_not_hide_the_one_before(store: LineageStore, make: Any) -> None:
+    store.record([make.evaluation("0", "old")])
+    store.record([make.evaluation(str(n), "new", state=State.CACHED) for n in range(1, 60)])
+    found = store.last_blessed(make.pipeline, other_than=make.digest("new"))
+    assert found is not None
+    assert found.digest == make.digest("old")
+
+
+def test_a_blessing_must_speak_of_the_model_that_was_given(store: LineageStore, make: Any) -> None:
+    right = make.evaluation("1", "m")
+    blessing = right.outputs[0].model_copy(
+        update={"metadata": {"verdict": "Successful", "model_digest": make.digest("another")}}
+    )
+    store.record([right.model_copy(update={"outputs": (blessing,)})])
+    assert store.last_blessed(make.pipeline) is None
+
+
+def test_the_previous_artifact_of_a_kind(store: LineageStore, make: Any) -> None:
+    def statistics(run: str, examples: str, **fields: Any) -> ExecutionRecord:
+        made = make.artifact("statistics", f"of {examples}", "statistics", examples_digest=make.digest(examples))
+        return make.execution(run, "validate", outputs=(made, make.artifact("schema", "s", "schema")), **fields)
+
+    def previous(examples: str) -> str | None:
+        found = store.previous(make.pipeline, "statistics", unless=("examples_digest", make.digest(examples)))
+        return found.digest if found else None
+
+    assert previous("march") is None
+    store.record([statistics("1", "january")])
+    store.record([statistics("2", "february")])
+    assert previous("march") == make.digest("of february")
+    assert previous("february") == make.digest("of january")
+    store.record([statistics(str(n), "february", state=State.CACHED) for n in range(3, 50)])
+    assert previous("february") == make.digest("of january")
+    store.record([statistics("50", "january", state=State.CACHED)])
+    assert previous("march") == make.digest("of january")
+    store.record([statistics("51", "april", state=State.FAILED)])
+    assert previous("march") == make.digest("of january")
+    unmarked = store.previous(make.pipeline, "statistics", unless=("nothing' like this", "x"))
+    assert unmarked is not None
+    assert store.previous(make.pipeline, "examples", unless=("a", "b")) is None
+
+
+def test_what_was_abandoned_is_closed_and_what_lives_is_left(store: LineageStore, make: Any) -> None:
+    dead, live = make.run("dead"), make.run("live")
+    for run in (dead, live):
+        store.start_run(run)
+        name = run.run_id.rsplit("/", 1)[1]
+        store.record([make.execution(name, "done"), make.execution(name, "late", state=State.RUNNING, ended=None)])
+    closed = store.close_abandoned(lambda run_id: run_id != dead.run_id)
+    assert closed == [dead.run_id]
+    done, late = store.run(dead.run_id).executions
+    assert (done.state, late.state) == (State.COMPLETE, State.FAILED)
+    assert "ended without saying how" in late.error
+    assert late.ended is not None
+    assert late.ended > late.started
+    assert (late.parameters, late.cache_key, late.code_digest) == (
+        done.parameters,
+        make.digest("key late"),
+        make.digest("code late"),
+    )
+    closed_run = store.run(dead.run_id)
+    assert closed_run.state is State.FAILED
+    assert closed_run.ended is not None
+    assert store.run(live.run_id).state is State.RUNNING
+    assert store.close_abandoned(lambda run_id: run_id != dead.run_id) == []
+    store.close_abandoned(lambda _: False)
+
+
+def test_a_store_opened_again_has_everything(store: LineageStore, make: Any, url: str) -> None:
+    (stored,) = store.record([make.execution("r", "t", outputs=(make.artifact("model", "m", "model"),))])
+    assert open_store(url).run(stored.run_id).executions == (stored,)
