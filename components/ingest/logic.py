@@ -45,15 +45,18 @@ def assemble(params: IngestParams, raw: RawFiles, progress: Callable[[int, int],
     plan = params.plan()
     base = params.base_name
     # Without a key, rows are compared in every column, so every column is read.
-    columns = list(dict.fromkeys((*plan.read[base], *params.key))) if params.key else None
+    compared = params.duplicates != "keep_all"
+    columns = None if compared and not params.key else list(dict.fromkeys((*plan.read[base], *params.key)))
     table = read_source(base, params.sources[base], raw[base], columns)
     for column in plan.read[base]:
         require_column(column, table.column_names, f"source {base!r}")
     read = table.num_rows
     progress(0, read)
-    again = duplicate_rows(table, params.key, params.duplicates)
-    if again.any():
-        table = table.filter(~again)
+    if compared:
+        again = duplicate_rows(table, params.key, params.duplicates)
+        if again.any():
+            table = table.filter(~again)
+    removed = read - table.num_rows
     table = table.select(plan.read[base])
     for step in plan.steps:
         if isinstance(step, str):
@@ -62,7 +65,7 @@ def assemble(params: IngestParams, raw: RawFiles, progress: Callable[[int, int],
             join = params.joins[step]
             other = read_source(join.source, params.sources[join.source], raw[join.source], plan.read[join.source])
             table = left_join(table, other, join.keys, join.columns, join.source)
-    return Rows(table, read, int(again.sum()))
+    return Rows(table, read, removed)
 
 
 def put_out(params: IngestParams, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:

@@ -22,8 +22,9 @@ class IngestParams(Params):
     key: tuple[str, ...] = ()
     """The columns of the base that name a row: a second row with the same key is a duplicate. Empty: only rows that
     are equal in every column are."""
-    duplicates: Literal["keep_first", "keep_last"] = "keep_first"
-    """Which of the rows with one key stays, in the order of the files and of the rows in them."""
+    duplicates: Literal["keep_first", "keep_last", "keep_all"] = "keep_first"
+    """Which of the rows with one key stays, in the order of the files and of the rows in them. `keep_all`: rows
+    have no identity, and equal rows are different events."""
     joins: tuple[Join, ...] = ()
     """Tables to look up in. No join ever adds or removes a row."""
     derive: dict[str, Derivation] = {}

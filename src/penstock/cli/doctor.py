@@ -83,7 +83,8 @@ def _serving_environment() -> Finding:
     python = LocalProfile().interpreter("serving")
     program = "import importlib.metadata as m, sys; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')"
     try:
-        done = subprocess.run([python, "-c", program, *_SERVING], capture_output=True, text=True, timeout=30, check=True)
+        command_line = [str(python), "-c", program, *_SERVING]
+        done = subprocess.run(command_line, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return Finding("serving environment", False, f"{python} is missing or broken", "make setup")
     return Finding("serving environment", True, done.stdout.strip())

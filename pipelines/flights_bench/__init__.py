@@ -1,0 +1,1 @@
+"""Flights as the benchmarks run them: the same rows, features, steps and slices as the pipeline compared with."""

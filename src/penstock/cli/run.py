@@ -1,0 +1,129 @@
+"""`penstock run`: execute a compiled pipeline on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.cli.output import console, json_option, megabytes, print_json, print_table, seconds
+
+if TYPE_CHECKING:
+    from penstock.running.events import RunResult
+
+_REASONS = 8
+"""How many reasons of a gate are printed; the worst come first, and `--json` has all."""
+
+
+@click.command(name="run", short_help="Run a compiled pipeline on this machine.")
+@click.argument("pipeline")
+@click.option("--set", "settings", metavar="TASK.PARAM=VALUE", multiple=True, help="Set a parameter; may be repeated.")
+@click.option(
+    "--settings",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read parameters from a YAML file: `train: {epochs: 2}`. --set goes before it.",
+)
+@click.option("--only", metavar="TASK", default="", help="Execute one task; what it needs must be in the cache.")
+@click.option("--until", metavar="TASK", default="", help="Execute one task and what it needs, and stop there.")
+@click.option("--no-cache", is_flag=True, help="Do everything again, even what has not changed.")
+@json_option
+@click.pass_obj
+def command(
+    home: Path,
+    pipeline: str,
+    settings: tuple[str, ...],
+    file: Path | None,
+    only: str,
+    until: str,
+    no_cache: bool,
+    as_json: bool,
+) -> int:
+    """Run a compiled pipeline on this machine. PIPELINE is a name under pipelines/, a folder, or a compiled.yaml.
+
+    Work that was done before with the same code, parameters and inputs is taken from the cache. Exits with 3 when a
+    gate said no.
+
+    \b
+    Examples:
+      penstock run flights
+      penstock run flights --set train.epochs=2 --set train.learning_rate=0.01
+      penstock run flights --until validate
+      penstock run flights --json > run.json
+    """
+    from penstock.authoring.discovery import find_compiled
+    from penstock.authoring.settings import read_settings
+    from penstock.running.display import open_display
+    from penstock.running.report import report
+    from penstock.running.runner import run_pipeline
+
+    given = {**(read_settings(file) if file else {}), **dict(_split(setting) for setting in settings)}
+    with open_display() as display:
+        result = run_pipeline(
+            find_compiled(pipeline),
+            home=home,
+            settings=given,
+            only=only,
+            until=until,
+            use_cache=not no_cache,
+            on_event=display,
+        )
+    if as_json:
+        print_json(report(result))
+    else:
+        show(result)
+    return result.exit_code
+
+
+def show(result: RunResult) -> None:
+    """Print what a run came to: tasks, then verdicts with their reasons, then what was delivered."""
+    columns = ["task", "state", "seconds", "rows/s", "memory [MB]", ""]
+    rows = [
+        [
+            _place(task.id),
+            "done" if task.state == "complete" else str(task.state),
+            seconds(task.seconds),
+            f"{task.rows_per_second:,.0f}" if task.rows_per_second else "",
+            megabytes(task.peak_memory_bytes),
+            task.why,
+        ]
+        for task in result.tasks
+    ]
+    print_table(columns, rows, right=["seconds", "rows/s", "memory [MB]"])
+    judged = [(task.task, task.decision) for task in result.tasks if task.decision]
+    verdicts = [[task, str(decision.verdict), str(decision.consequence), ""] for task, decision in judged]
+    verdicts += [
+        [task, str(reason.verdict), reason.subject, reason.text]
+        for task, decision in judged
+        for reason in decision.reasons[:_REASONS]
+    ]
+    if verdicts:
+        console().print()
+        print_table(["gate", "verdict", "", "why"], sorted(verdicts, key=lambda row: row[0]))
+    console().print()
+    for task in result.tasks:
+        for output in task.outputs:
+            if output.kind == "pushed_model":
+                console().print(f"pushed   {output.uri}")
+        if task.state == "failed" and task.log:
+            console().print(f"log      {task.log}")
+    console().print(f"run      {result.run_id}  {seconds(result.seconds)} s")
+
+
+def _split(setting: str) -> tuple[str, str]:
+    name, equals, value = setting.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"--set wants TASK.PARAM=VALUE, not '{setting}'.", click.get_current_context())
+    return name.strip(), value
+
+
+def _place(work_id: str) -> str:
+    """A task as people name it: conditions do not count, iterations of a loop do.
+
+    Example:
+        >>> _place("condition-1/condition-2/push"), _place("for-loop-1[2]/train")
+        ('push', 'for-loop-1[2]/train')
+    """
+    return "/".join(part for part in work_id.split("/") if not part.startswith("condition-"))

@@ -1,0 +1,49 @@
+"""The command's frame: quick, closed, one line on failure."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from penstock.cli.main import COMMANDS
+
+
+def penstock(*arguments, **kwargs):
+    code = "from penstock.cli.main import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, **kwargs)
+
+
+def test_help_lists_every_command_and_imports_nothing_heavy():
+    program = "import sys; sys.argv[1:] = ['--help']\nfrom penstock.cli.main import main\ntry: main()\n"
+    program += "except SystemExit: print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+    heavy = {"tensorflow", "pandas", "pyarrow", "kfp", "ml_metadata", "rich", "numpy"}
+    assert not [name for name in heavy if f"'{name}'" in done.stderr]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name):
+    done = penstock(name, "--help")
+    assert done.returncode == 0
+    assert f"penstock {name}" in done.stdout.replace("\n", " ").split("Options:")[0].split("Examples:")[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rnu"], "penstock: No such command 'rnu'. Did you mean 'run'? See 'penstock --help'\n"),
+        (["--hom", "x", "run"], "penstock: No such option '--hom'."),
+        (["doctor", "--jsn"], "penstock: No such option '--jsn'."),
+    ],
+)
+def test_a_mistyped_command_is_one_line_and_exit_2(arguments, message):
+    done = penstock(*arguments)
+    assert (done.returncode, len(done.stderr.splitlines()), done.stdout) == (2, 1, "")
+    assert done.stderr.startswith(message[:40])
+
+
+def test_colours_respect_no_color():
+    done = penstock("doctor", env={**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""})
+    assert "\x1b[3" not in done.stdout
