@@ -24,9 +24,14 @@ def place(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def files_of(folder: Path) -> list[Path]:
+    """Every file under a folder, in order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def list_files(folder: Path) -> list[FileEntry]:
     """Every file of a folder but the manifest, with its digest as it lies on the disk."""
-    paths = [path for path in _files(folder) if path != folder / MANIFEST]
+    paths = [path for path in files_of(folder) if path != folder / MANIFEST]
     return [
         FileEntry(path.relative_to(folder).as_posix(), digest_file(path).removeprefix("sha256:"), path.stat().st_size)
         for path in paths
@@ -35,10 +40,10 @@ def list_files(folder: Path) -> list[FileEntry]:
 
 def write_files(folder: Path, model: Model, schema: Schema, graph: TransformGraph) -> None:
     """Put the model, the schema and the transform graph into a bundle's folder."""
-    for path in _files(model.path):
+    for path in files_of(model.path):
         place(path, folder / place_of(path.relative_to(model.path).as_posix()))
     place(schema.path / Schema.file_name, folder / Schema.file_name)
-    for path in _files(graph.path):
+    for path in files_of(graph.path):
         place(path, folder / "transform_graph" / path.relative_to(graph.path))
 
 
@@ -60,7 +65,3 @@ def damage(folder: Path) -> str:
     if odd[0] not in found:
         return f"{odd[0]} is missing"
     return f"{odd[0]} is damaged" if odd[0] in listed else f"{odd[0]} does not belong to it"
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())

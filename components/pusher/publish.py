@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from components.pusher.bundle import damage
+from components.pusher.bundle import damage, files_of
 from components.pusher.logic import MANIFEST
 from penstock.artifacts import digest_bytes
 from penstock.sdk import BadInput, PenstockError
@@ -58,7 +58,10 @@ def _publish_folder(bundle: Path, destination: Path, name: str) -> str:
     _sweep(destination)
     partial = destination / f".{name}{PARTIAL}{socket.gethostname()}-{os.getpid()}"
     try:
-        shutil.copytree(bundle, partial, copy_function=shutil.copyfile)
+        for path in files_of(bundle):
+            copy = partial / path.relative_to(bundle)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
         _flush(partial)
         try:
             partial.rename(final)
@@ -108,7 +111,7 @@ def _publish_objects(bundle: Path, destination: str, name: str) -> str:
     except (ValueError, ImportError) as error:
         raise BadInput(f"destination: {destination}: {error}") from None
     final, uri = f"{root}/{name}", f"{destination.rstrip('/')}/{name}"
-    files = sorted(path for path in bundle.rglob("*") if path.is_file())
+    files = files_of(bundle)
     ordered = [path for path in files if path != bundle / MANIFEST]
     if store.exists(f"{final}/{MANIFEST}"):
         _compare_objects(store, final, uri, bundle, files)
