@@ -239,17 +239,15 @@ class Home:
 def _remove_partial(run: Path) -> None:
     for folder, subfolders, files in os.walk(run):
         work = WorkFolder(Path(folder))
-        is_work = work.executor_input.name in files or work.outputs.name in subfolders
-        if is_work and work.executor_output.name not in files:
-            work.discard()
-        elif is_work:
+        if work.executor_output.name in files:
             work.tidy()
-        for name in [*subfolders, *files]:
-            if PARTIAL in name:
-                path = work.path / name
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        if is_work:
-            subfolders.clear()
+            for leftover in [*work.path.glob(f".*{PARTIAL}*"), *work.outputs.glob(f".*{PARTIAL}*")]:
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        elif work.outputs.name in subfolders or work.executor_input.name in files:
+            work.discard()
+        else:
+            continue
+        subfolders.clear()
 
 
 def _try_lock(descriptor: int) -> bool:

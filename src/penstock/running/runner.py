@@ -27,6 +27,7 @@ from penstock.running.interrupts import Interrupts
 from penstock.running.jobs import Preparer
 from penstock.running.placeholders import RunFacts
 from penstock.running.planner import Planner
+from penstock.running.preflight import check_parameters
 from penstock.running.recording import Recorder, describe_run
 from penstock.running.scheduler import Scheduler
 from penstock.running.spec_reader import read_pipeline
@@ -83,6 +84,7 @@ def run_pipeline(
         for path, task in containers.items():
             if selection is None or path in selection.tasks:
                 environment_for(task.executor.image, profile)
+        check_parameters(spec, planner.parameters, containers)
         place = Home(home)
         stack.enter_context(_told_clearly(place.root))
         lineage = store or place.lineage()

@@ -64,9 +64,10 @@ class Zygote:
         Returns:
             Only in the process of the next zygote: its socket, and what it is to import.
         """
-        signal.signal(signal.SIGTERM, self._abandon)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a long import ends at once; no task hangs on it yet
         report = _import(modules)
+        signal.signal(signal.SIGTERM, self._abandon)
         self._threads = report["threads"]
         self._tell(event="ready", **report)
         while True:
