@@ -7,12 +7,16 @@ through `serving_default`. On one machine the runner is Beam's in-process one, w
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.evaluator.inputs import read_features
 from components.evaluator.measurement import Measurement, Role
 from components.evaluator.slices import SliceKey
+from components.evaluator.tfma_package import whole_tfma
+from penstock.artifacts.features import FeatureType, arrow_feature_type
 from penstock.sdk import PenstockError
 
 if TYPE_CHECKING:
@@ -41,29 +45,48 @@ def with_tfma_estimates(task: Task, own: Measurement) -> Measurement:
     Raises:
         PenstockError: TFMA computed no metric of a planned name (caller: name it in its `config`).
     """
-    folder = task.scratch / "tfma" / task.split
-    found = _read(_analyse(task, folder))
+    found = _read(_analyse(task, _folder(task.scratch, task.split)))
     values = {role: array.copy() for role, array in own.values.items()}
     errors = {role: array.copy() for role, array in own.errors.items()}
-    asked = [m for m in task.plan.metrics if m.class_name]
+    asked = [m for m in task.plan.metrics if m.class_name and not m.class_name.endswith("Plot")]
     for metric in asked:
         if not any(metric.name == name for _, name, _ in found):
             given = ", ".join(sorted({name for _, name, _ in found}))
             remedy = f"""Say its name: config: '{{"name": "..."}}'; found: {given}"""
             raise PenstockError(f"TFMA computed no metric named {metric.name!r} ({metric.class_name})", remedy)
-    for i, key in enumerate(own.slices):
-        for metric in asked:
-            j = own.metrics.index(metric.name)
-            for role in values:
+    for role, estimates in values.items():
+        for i, key in enumerate(own.slices):
+            for metric in asked:
+                j = own.metrics.index(metric.name)
                 value, error = found.get((key, metric.name, role), (math.nan, math.nan))
-                values[role][i, j] = value
                 if metric.known is None:
-                    errors[role][i, j] = error
+                    estimates[i, j], errors[role][i, j] = value, error
+                elif math.isfinite(estimates[i, j]):  # TFMA calls an area 0 where a class is missing
+                    estimates[i, j] = value
     return replace(own, values=values, errors=errors)
 
 
-def write_examples(table: pa.Table, folder: Path) -> str:
+def read_plots(scratch: Path, split: str) -> list[bytes]:
+    """The plots that TFMA made of a split, as serialized `PlotsForSlice`, sorted; none without its engine."""
+    files = sorted((_folder(scratch, split) / "result").glob("plots*"))
+    if not files:
+        return []
+    import tensorflow as tf
+
+    return sorted(record.numpy() for record in tf.data.TFRecordDataset([str(file) for file in files]))
+
+
+def _folder(scratch: Path, split: str) -> Path:
+    return scratch / "tfma" / split
+
+
+def write_examples(table: pa.Table, types: Mapping[str, FeatureType], folder: Path) -> str:
     """Write rows as tf.Examples; a missing value is an absent feature.
+
+    Args:
+        table: The rows.
+        types: How the model reads its features; other columns go by their Arrow type.
+        folder: Where the files go.
 
     Returns:
         The pattern that names the files.
@@ -73,7 +96,10 @@ def write_examples(table: pa.Table, folder: Path) -> str:
     from tfx_bsl.coders import example_coder
 
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = [_as_lists(table.column(name)) for name in table.column_names]
+    arrays = [
+        _as_lists(c, types.get(n) or arrow_feature_type(c.type))
+        for n, c in zip(table.column_names, table.columns, strict=True)
+    ]
     batch = pa.RecordBatch.from_arrays(arrays, names=table.column_names)
     encode = example_coder.RecordBatchToExamplesEncoder().encode
     for part, start in enumerate(range(0, table.num_rows, _ROWS_PER_FILE)):
@@ -83,21 +109,16 @@ def write_examples(table: pa.Table, folder: Path) -> str:
     return str(folder / "rows-*.tfrecord")
 
 
-def _as_lists(column: pa.ChunkedArray) -> pa.Array:
+def _as_lists(column: pa.ChunkedArray, type_: FeatureType) -> pa.Array:
     """A column as lists of one value, the form that tf.Examples are made from."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.types as kinds
 
-    if kinds.is_integer(column.type) or kinds.is_boolean(column.type):
-        target = pa.int64()
-    elif kinds.is_floating(column.type) or kinds.is_decimal(column.type):
-        target = pa.float32()
-    else:
-        target = pa.binary()
+    target = {"string": pa.binary(), "float": pa.float32(), "int": pa.int64()}[type_]
+    if type_ == "string":
         column = pc.cast(column, pa.string())
-    flat = pc.cast(column, target)
+    flat = pc.cast(column, target, safe=type_ == "int")
     flat = pa.concat_arrays(flat.chunks) if flat.num_chunks else pa.array([], target)
     present = flat.is_valid().to_numpy(zero_copy_only=False)
     ends = np.concatenate([[0], np.cumsum(present)]).astype(np.int32)
@@ -108,14 +129,14 @@ def _as_lists(column: pa.ChunkedArray) -> pa.Array:
 def _analyse(task: Task, folder: Path) -> str:
     """Run TFMA; returns the folder with its result files."""
     import apache_beam as beam
-    import tensorflow_model_analysis as tfma
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from tfx_bsl.public import tfxio
 
+    tfma = whole_tfma()
     config = tfma.EvalConfig()
     config.CopyFrom(task.config)
     spec = config.model_specs[0] if config.model_specs else config.model_specs.add()
-    spec.name, spec.label_key = "", task.label_name
+    spec.name, spec.label_key = "", task.plan.label
     spec.signature_name = spec.signature_name or "serving_default"
     config.options.include_default_metrics.value = False
     config.options.disabled_outputs.values.append("eval_config.json")
@@ -127,7 +148,7 @@ def _analyse(task: Task, folder: Path) -> str:
         )
         for role, model in task.models.items()
     ]
-    pattern = write_examples(task.table, folder)
+    pattern = write_examples(task.table, read_features(task.models[Role.CANDIDATE]).raw, folder)
     reader = tfxio.TFExampleRecord(pattern, raw_record_column_name=tfma.ARROW_INPUT_COLUMN)
     output = folder / "result"
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
@@ -147,10 +168,8 @@ def _analyse(task: Task, folder: Path) -> str:
 
 def _read(output: str) -> dict[tuple[SliceKey, str, Role], _Found]:
     """TFMA's scalar metrics by slice, name and model."""
-    import tensorflow_model_analysis as tfma
-
     found: dict[tuple[SliceKey, str, Role], _Found] = {}
-    for message in tfma.load_metrics(output):
+    for message in whole_tfma().load_metrics(output):
         key = tuple(sorted((single.column, _slice_value(single)) for single in message.slice_key.single_slice_keys))
         for entry in message.metric_keys_and_values:
             if entry.value.WhichOneof("type") != "double_value":
@@ -174,5 +193,5 @@ def _owners(role: Role, key: Any) -> list[Role]:
 
 def _slice_value(single: Any) -> str | int | float:
     kind = single.WhichOneof("kind")
-    value = getattr(single, kind)
-    return value.decode() if kind == "bytes_value" else value
+    value: bytes | int | float = getattr(single, kind)
+    return value.decode() if isinstance(value, bytes) else value

@@ -37,7 +37,6 @@ class Task:
     rows_available: int
     table: pa.Table
     """Raw columns, the label among them."""
-    label_name: str
     label: Array
     """Shape (n_rows,), float64."""
     models: Mapping[Role, Model]
@@ -73,10 +72,10 @@ def vectorised(task: Task) -> Measurement:
     errors = standard_errors(kernel, task.replicates, task.seed) if task.replicates else unknown
     rows = np.concatenate([np.bincount(c.codes[c.codes >= 0], minlength=len(c.keys)) for c in cuts])
     keys = [key for c in cuts for key in c.keys]
-    for role in values:
-        bad = ~np.logical_and.reduce([fit[r] for r in ({role} & fit.keys() or fit.keys())])
+    for role, found in values.items():
+        bad = ~fit[role] if role in fit else ~np.logical_and.reduce(list(fit.values()))
         spoilt = np.concatenate([np.bincount(c.codes[c.codes >= 0], bad[c.codes >= 0], len(c.keys)) for c in cuts])
-        values[role][spoilt > 0] = errors[role][spoilt > 0] = np.nan
+        found[spoilt > 0] = errors[role][spoilt > 0] = np.nan
     kept = _first_of_each(keys)
     return Measurement(
         split=task.split,
@@ -106,7 +105,7 @@ def _check_label(task: Task) -> None:
         if binary and not np.isin(task.label, (0.0, 1.0)).all():
             other = task.label[~np.isin(task.label, (0.0, 1.0))][0]
             raise BadInput(
-                f"metric {metric.class_name} needs labels 0 and 1, and {task.label_name!r} has {other:g}",
+                f"metric {metric.class_name} needs labels 0 and 1, and {task.plan.label!r} has {other:g}",
                 "Take metrics for regression (MeanSquaredError), or make the label binary",
             )
 

@@ -151,7 +151,7 @@ def _check(measured: Measurement, threshold: Threshold, index: int, confidence: 
         **_numbers(estimate=found.value, lower=found.lower, upper=found.upper, confidence=confidence),
         **_numbers(least=lower, most=upper, baseline=baseline),
     }
-    text = _sentence(threshold, subject, found, (lower, upper), rows, confidence)
+    text = _sentence(threshold, subject, found, (lower, upper), f"{confidence:.4g} confidence, {rows:,} rows")
     if too_small:
         text += f"; too few rows to judge (fewer than {_FEWEST_ROWS if index == 0 else min_rows:,})"
     elif math.isnan(found.value):
@@ -171,8 +171,7 @@ def _sentence(
     subject: str,
     found: Interval,
     bounds: tuple[float | None, float | None],
-    rows: int,
-    confidence: float,
+    on: str,
 ) -> str:
     what = f"{threshold.metric} of {subject}"
     what += " changed by" if threshold.kind == "change" else " is"
@@ -182,7 +181,7 @@ def _sentence(
     sign = "+" if threshold.kind == "change" else ""
     return (
         f"{what} {found.value:{sign}.4f} [{found.lower:{sign}.4f}, {found.upper:{sign}.4f}] "
-        f"({confidence:.4g} confidence, {rows:,} rows); asked: {' and '.join(asked) or 'nothing'}"
+        f"({on}); asked: {' and '.join(asked) or 'nothing'}"
     )
 
 

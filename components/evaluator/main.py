@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from components.evaluator.engine_tfma import read_plots
 from components.evaluator.engines import ENGINES, Task
 from components.evaluator.inputs import read_features, read_label, read_split
 from components.evaluator.logic import decide
@@ -21,16 +20,26 @@ def run(context: Context[EvaluatorParams]) -> None:
     """Evaluate a candidate, and the baseline on the same rows where there is one."""
     params = context.params
     config = read_eval_config(params.eval_config)
-    plan = full_plan(config, params)
     models = {Role.CANDIDATE: context.input("model", Model)}
     if baseline := context.optional("baseline", Model):
         models[Role.BASELINE] = baseline
+    plan = full_plan(config, params, label=read_features(models[Role.CANDIDATE]).label)
     measured = _measure(context, plan, config, models)
     decision = decide(measured[-1], plan, params)
 
     evaluation, blessing = context.output("evaluation", ModelEvaluation), context.output("blessing", ModelBlessing)
     digests = {role: model.digest for role, model in models.items()}
-    write_tfma_files(evaluation, measured[-1], plan, config, decision, params.confidence, digests)
+    plots = read_plots(context.scratch, params.splits[-1]) if params.engine == "tfma" else []
+    write_tfma_files(
+        evaluation,
+        measured[-1],
+        decision,
+        plan=plan,
+        config=config,
+        confidence=params.confidence,
+        digests=digests,
+        plots=plots,
+    )
     document = summary(measured, plan, decision, params.confidence, params.engine)
     write_report(evaluation, metrics_table(measured, params.confidence), document, decision)
     identity = {f"{name}_digest": digests.get(role, "") for name, role in _NAMED}
@@ -47,10 +56,8 @@ def _measure(
     """Measure every split, the judged one last and alone with intervals."""
     params, examples = context.params, context.input("examples", Examples)
     features = {role: read_features(model) for role, model in models.items()}
-    label_name = plan.label or features[Role.CANDIDATE].label
-    plan = replace(plan, label=label_name)
     columns = {
-        label_name,
+        plan.label,
         *(c for f in features.values() for c in f.raw),
         *(c for s in plan.slicings for c in s.columns),
     }
@@ -64,8 +71,7 @@ def _measure(
             split=split,
             rows_available=available,
             table=table,
-            label_name=label_name,
-            label=read_label(table, label_name, split),
+            label=read_label(table, plan.label, split),
             models=models,
             scores=scores,
             plan=plan,

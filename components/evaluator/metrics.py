@@ -84,7 +84,7 @@ def row_statistic(name: str, label: Array, score: Array) -> Array:
         positive, predicted = label == 1.0, score > float(threshold)
         cell = {"tp": positive & predicted, "fp": ~positive & predicted}
         cell |= {"tn": ~positive & ~predicted, "fn": positive & ~predicted}
-        return cell[kind].astype(np.float64)
+        return np.asarray(cell[kind], dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(_STATISTICS[kind](label, score), dtype=np.float64)
 
@@ -150,7 +150,7 @@ def _squared_correlation(s: Mapping[str, Array]) -> Array:
 
     n, y, p, yy, pp, yp = (np.asarray(s[k], dtype=np.float64) for k in ("n", "y", "p", "yy", "pp", "yp"))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _divide((yp - y * p / n) ** 2, (yy - y**2 / n) * (pp - p**2 / n))
+        return _divide(np.square(yp - y * p / n), (yy - y * y / n) * (pp - p * p / n))
 
 
 def _roc_increment(pos: Array, neg: Array, pos_above: Array, _neg_above: Array | None) -> Array:
@@ -173,11 +173,32 @@ def _pr_increment(pos: Array, neg: Array, pos_above: Array, neg_above: Array | N
         slope = pos / (pos + neg)
         ratio = np.where(above > 0, (above + pos + neg) / above, 1.0)
         share = slope * (pos + (pos_above - slope * above) * np.log(ratio))
-    return np.nan_to_num(share, nan=0.0)
+    return np.asarray(np.nan_to_num(share, nan=0.0))
 
 
 def _confusion(name: str, formula: Callable[[Mapping[str, Array]], Array]) -> SumMetric:
     return SumMetric(name, ("tp@", "tn@", "fp@", "fn@"), formula, binary=True, default_threshold=0.5)
+
+
+def _percentage_error(label: Array, score: Array) -> Array:
+    """Absolute error per label in percent; rows with label 0 add nothing, as in TFMA."""
+    import numpy as np
+
+    return np.divide(100 * np.abs(label - score), np.abs(label), out=np.zeros_like(label), where=label != 0)
+
+
+def _squared_logarithmic_error(label: Array, score: Array) -> Array:
+    import numpy as np
+
+    return np.asarray((np.log(label + 1) - np.log(score + 1)) ** 2)
+
+
+def _cross_entropy(label: Array, score: Array, clip: float) -> Array:
+    """Cross-entropy of a row [nats]; with Keras's clipping, which also adds the epsilon inside the logarithm."""
+    import numpy as np
+
+    score = np.clip(score, clip, 1 - clip)
+    return np.asarray(-np.where(label == 1, np.log(score + clip), np.log(1 - score + clip)))
 
 
 _STATISTICS: dict[str, Callable[[Any, Any], Any]] = {
@@ -190,32 +211,11 @@ _STATISTICS: dict[str, Callable[[Any, Any], Any]] = {
     "ae": lambda y, p: abs(y - p),
     "se": lambda y, p: (y - p) ** 2,
     "labelled": lambda y, p: y != 0,
-    "ape": lambda y, p: _percentage_error(y, p),
-    "sle": lambda y, p: _log1p_difference(y, p) ** 2,
+    "ape": _percentage_error,
+    "sle": _squared_logarithmic_error,
     "bce": lambda y, p: _cross_entropy(y, p, clip=_EPSILON),
     "log": lambda y, p: _cross_entropy(y, p, clip=0.0),
 }
-
-
-def _percentage_error(label: Array, score: Array) -> Array:
-    """Absolute error per label in percent; rows with label 0 add nothing, as in TFMA."""
-    import numpy as np
-
-    return np.divide(100 * np.abs(label - score), np.abs(label), out=np.zeros_like(label), where=label != 0)
-
-
-def _log1p_difference(label: Array, score: Array) -> Array:
-    import numpy as np
-
-    return np.asarray(np.log(label + 1) - np.log(score + 1))
-
-
-def _cross_entropy(label: Array, score: Array, clip: float) -> Array:
-    """Cross-entropy of a row [nats]; with Keras's clipping, which also adds the epsilon inside the logarithm."""
-    import numpy as np
-
-    score = np.clip(score, clip, 1 - clip)
-    return np.asarray(-np.where(label == 1, np.log(score + clip), np.log(1 - score + clip)))
 
 
 METRICS: dict[str, Metric] = {

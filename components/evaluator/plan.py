@@ -86,7 +86,7 @@ class Plan:
     """What is computed, on which slices, and what must hold."""
 
     label: str
-    """The label's column; empty: the one that the model was trained on."""
+    """The label's column; empty where the configuration names none."""
     slicings: tuple[Slicing, ...]
     metrics: tuple[PlannedMetric, ...]
     thresholds: tuple[Threshold, ...]
@@ -112,13 +112,19 @@ def read_eval_config(values: Mapping[str, Any]) -> Any:
         raise BadInput(f"eval_config: {reason}", "See TFMA's EvalConfig for the fields and their types") from None
 
 
-def full_plan(config: Any, params: EvaluatorParams) -> Plan:
+def full_plan(config: Any, params: EvaluatorParams, *, label: str) -> Plan:
     """The plan of an `EvalConfig` with what our own parameters add: costs as a metric, fairness checked.
+
+    Args:
+        config: A `tfma.EvalConfig`.
+        params: Costs, fairness, and the engine that must know the metrics.
+        label: The label's column where the configuration names none: the one that the model was trained on.
 
     Raises:
         BadInput: As `make_plan`; or `fairness` names a metric or a slice that is not computed (caller).
     """
     plan = make_plan(config, only_known=params.engine == "vectorised")
+    plan = replace(plan, label=plan.label or label)
     for i, gap in enumerate(params.fairness):
         if gap.metric not in plan.names:
             raise BadInput(f"fairness.{i}.metric: {gap.metric!r} is not computed", f"Known: {', '.join(plan.names)}")
@@ -281,5 +287,5 @@ def _bounds(metric: str, slicing: Slicing | None, threshold: Any) -> Iterator[Th
         for field in ("absolute", "relative"):
             if change.HasField(field):
                 bound = getattr(change, field).value
-                sides = (bound, None) if change.direction == _HIGHER else (None, bound)
-                yield Threshold(metric, slicing, "change", *sides, relative=field == "relative")
+                lower, upper = (bound, None) if change.direction == _HIGHER else (None, bound)
+                yield Threshold(metric, slicing, "change", lower, upper, relative=field == "relative")

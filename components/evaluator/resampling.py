@@ -224,12 +224,13 @@ def _cells(codes: Codes, offset: int, label: Array, score: Array) -> _Cells:
     used, cell = np.unique(codes[rows] * CURVE_BINS + curve_bins(score[rows]), return_inverse=True)
     slice_of_cell = used // CURVE_BINS
     starts = np.flatnonzero(np.diff(slice_of_cell, prepend=-1))
-    sides = []
-    for positive in (True, False):
-        mine = (label[rows] == 1.0) == positive
+
+    def membership(mine: npt.NDArray[np.bool_]) -> Any:
         ones = np.ones(int(mine.sum()), dtype=np.float32)
-        sides.append(sparse.csr_matrix((ones, (cell[mine], rows[mine])), shape=(len(used), len(codes))))
-    return _Cells(*sides, starts, slice_of_cell[starts] + offset)
+        return sparse.csr_matrix((ones, (cell[mine], rows[mine])), shape=(len(used), len(codes)))
+
+    positive = label[rows] == 1.0
+    return _Cells(membership(positive), membership(~positive), starts, slice_of_cell[starts] + offset)
 
 
 def _totals_and_above(part: Array, starts: Codes) -> tuple[Array, Array]:

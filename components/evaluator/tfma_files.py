@@ -8,7 +8,7 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from penstock.artifacts import ModelEvaluation
 
 METRICS_FILE = "metrics-00000-of-00001.tfrecord"
+PLOTS_FILE = "plots-00000-of-00001.tfrecord"
 VALIDATIONS_FILE = "validations.tfrecord"
 CONFIG_FILE = "eval_config.json"
 
@@ -29,22 +30,25 @@ CONFIG_FILE = "eval_config.json"
 def write_tfma_files(
     evaluation: ModelEvaluation,
     measured: Measurement,
+    decision: Decision,
+    *,
     plan: Plan,
     config: Any,
-    decision: Decision,
     confidence: float,
     digests: Mapping[Role, str],
+    plots: Sequence[bytes] = (),
 ) -> None:
     """Write configuration, metrics and validation of the judged split.
 
     Args:
         evaluation: The artifact to write into.
         measured: Metrics of the judged split.
+        decision: Our decision; TFMA's `validation_ok` says whether it is Successful.
         plan: What was computed.
         config: The `tfma.EvalConfig` as the user gave it.
-        decision: Our decision; TFMA's `validation_ok` says whether it is Successful.
         confidence: Confidence of the intervals.
         digests: The models, by digest: paths would make equal evaluations differ.
+        plots: Serialized `PlotsForSlice`, from an engine that makes them.
     """
     from google.protobuf import json_format
 
@@ -53,9 +57,11 @@ def write_tfma_files(
     for role, digest in digests.items():
         run.model_locations[_model_name(role, measured)] = digest
     evaluation.write_text(CONFIG_FILE, json_format.MessageToJson(run, sort_keys=True) + "\n")
-    slices = (_metrics_for_slice(measured, i, confidence) for i in range(len(measured.slices)))
-    _write_records(evaluation.file(METRICS_FILE), slices)
-    _write_records(evaluation.file(VALIDATIONS_FILE), [_validation(measured, plan, decision)])
+    slices = [_metrics_for_slice(measured, i, confidence) for i in range(len(measured.slices))]
+    _write_records(evaluation.file(METRICS_FILE), map(_serialized, slices))
+    _write_records(evaluation.file(VALIDATIONS_FILE), [_serialized(_validation(measured, plan, decision))])
+    if plots:
+        _write_records(evaluation.file(PLOTS_FILE), plots)
 
 
 def _with_models(config: Any, plan: Plan, *, compared: bool) -> Any:
@@ -169,9 +175,13 @@ def _fill_failure(failure: Any, threshold: Threshold, measured: Measurement, ind
     change.direction = 2 if threshold.lower is not None else 1
 
 
-def _write_records(path: Path, messages: Iterable[Any]) -> None:
+def _serialized(message: Any) -> bytes:
+    return bytes(message.SerializeToString(deterministic=True))
+
+
+def _write_records(path: Path, records: Iterable[bytes]) -> None:
     import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for message in messages:
-            writer.write(message.SerializeToString(deterministic=True))
+        for record in records:
+            writer.write(record)

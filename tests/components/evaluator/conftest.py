@@ -21,7 +21,7 @@ def flights_table(months: tuple[int, int], rows: int | None = None) -> Any:
 
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.csv as csv
+    from pyarrow import csv
 
     columns = ["month", "hour", "distance", "carrier", "origin", "dest", "arr_delay"]
     options = csv.ConvertOptions(include_columns=columns, null_values=["NA"])
@@ -34,7 +34,9 @@ def flights_table(months: tuple[int, int], rows: int | None = None) -> Any:
     return table.drop(["arr_delay"]).append_column("late", pc.cast(late, pa.int64()))
 
 
-def write_model(path: Path, *, hour: float = 0.12, noise: float = 0.0, carriers: dict[str, float] | None = None) -> Model:
+def write_model(
+    path: Path, *, hour: float = 0.12, noise: float = 0.0, carriers: dict[str, float] | None = None
+) -> Model:
     """A logistic model of hour, distance and carrier, exported with the signatures of a trainer.
 
     Args:
@@ -118,3 +120,9 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     found.write("train", flights_table((1, 9), 12_000))
     found.write("eval", flights_table((10, 12), 12_000))
     return found
+
+
+@pytest.fixture(scope="session")
+def flights() -> Callable[..., Any]:
+    """`flights_table` itself."""
+    return flights_table
