@@ -17,7 +17,8 @@ import yaml
 
 from penstock.authoring.config import Config, read_config, shown
 from penstock.authoring.discovery import COMPILED_FILE, load_pipeline
-from penstock.authoring.pipeline import Pipeline, RunParameter, WiringError, run_parameters
+from penstock.authoring.pipeline import Pipeline, WiringError
+from penstock.authoring.run_parameters import RunParameter, run_parameters
 from penstock.authoring.strict_yaml import reads_as_text
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
 

@@ -6,6 +6,7 @@ line, the key and the nearest valid key, when the pipeline is compiled and not w
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -110,7 +111,11 @@ class Config:
         try:
             params = model.model_validate(given)
         except ValidationError as error:
-            raise BadInput(explain(error, spec.params, inside=("tasks", task), place=self._document.prefix)) from None
+            message = explain(error, spec.params, inside=("tasks", task), place=self._document.prefix)
+            near = [] if task in self.file.tasks else difflib.get_close_matches(task, self.file.tasks, n=1)
+            raise BadInput(
+                message, f"There is no section {task!r}, but one called {near[0]!r}" if near else ""
+            ) from None
         plain: dict[str, Any] = params.model_dump(mode="json", exclude_unset=True)
         for key, value in plain.items():
             self._check_travels(("tasks", task, key), value)

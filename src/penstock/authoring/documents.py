@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from penstock.authoring.interface import GATE, Interface, Key, Port
-from penstock.authoring.pipeline import RunParameter
+from penstock.authoring.run_parameters import RunParameter
 
 _LONG = 60
 """Defaults longer than this [characters] are not worth their room in a table."""
@@ -63,11 +63,11 @@ def with_section(text: str, name: str, body: str) -> str:
         The document with the part replaced; where it has none of that name, with the part at its end.
 
     Example:
-        >>> with_section("a\\n<!-- generated: x -->\\nold\\n<!-- end -->\\nb\\n", "x", "new")
-        'a\\n<!-- generated: x -->\\nnew\\n<!-- end -->\\nb\\n'
+        >>> with_section("a\n<!-- generated: x -->\nold\n<!-- end -->\nb\n", "x", "new")
+        'a\n<!-- generated: x -->\nnew\n<!-- end -->\nb\n'
     """
     begin, end = f"<!-- generated: {name} -->", "<!-- end -->"
-    part = f"{begin}\n{body}\n{end}"
+    part = "\n".join(filter(None, [begin, body, end]))
     marked = re.compile(re.escape(begin) + r"\n.*?" + re.escape(end), re.DOTALL)
     if marked.search(text):
         return marked.sub(lambda _: part, text, count=1)

@@ -186,8 +186,12 @@ def _show(node: dict[str, Any], definitions: dict[str, Any]) -> str:
     if kind == "object":
         values = next(iter(node.get("patternProperties", {}).values()), node.get("additionalProperties"))
         return f"map of {_show(values, definitions)}" if isinstance(values, dict) else "map"
-    limits = [f"{sign} {node[key]}" for key, sign in _LIMITS.items() if key in node]
+    limits = [f"{sign} {_whole(node[key])}" for key, sign in _LIMITS.items() if key in node]
     return " ".join([kind, ", ".join(limits)]) if limits else kind
+
+
+def _whole(number: float) -> float:
+    return int(number) if float(number).is_integer() else number
 
 
 def _reference(node: dict[str, Any]) -> str:

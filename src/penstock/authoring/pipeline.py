@@ -7,6 +7,7 @@ nothing is wired to, a noun where another is expected. kfp is imported when a pi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,12 @@ from typing import Any
 
 from penstock.artifacts import Artifact
 from penstock.authoring.config import Config, Execution
-from penstock.authoring.interface import GATE, Parameter, describe
+from penstock.authoring.interface import GATE
 from penstock.authoring.naming import nearest
 from penstock.sdk import BadInput, ComponentSpec
+
+_TASK_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+"""KFP's keys have hyphens for underscores: with single ones, different names stay different."""
 
 
 class WiringError(BadInput):
@@ -144,8 +148,8 @@ class Pipeline:
         return {name: task.spec for name, task in self._tasks.items()}
 
     def _check_new(self, name: str) -> None:
-        if not (name.isidentifier() and name.islower() and name.isascii()):
-            raise WiringError(f"task {name!r}: a task's name is lower-case letters, digits and underscores")
+        if not _TASK_NAME.fullmatch(name):
+            raise WiringError(f"task {name!r}: a task's name is lower-case letters and digits, with single underscores")
         if name in self._tasks:
             raise WiringError(f"task {name!r}: there is a task of this name already")
 
@@ -184,43 +188,6 @@ class Pipeline:
                 f"task {name!r}: {key} is wired and may be set by a run", "A parameter has one origin only"
             )
         return {**fixed, **settable, **values}
-
-
-@dataclass(frozen=True)
-class RunParameter:
-    """One parameter of a pipeline: what a run may set."""
-
-    name: str
-    """KFP's name of it, `train_epochs`."""
-    task: str
-    parameter: Parameter
-    """The component's own parameter; its default is the pipeline's."""
-
-    @property
-    def description(self) -> str:
-        """What the Kubeflow UI shows."""
-        return f"{self.task}.{self.parameter.name}: {self.parameter.description}"
-
-
-def run_parameters(config: Config, components: Mapping[str, ComponentSpec]) -> dict[str, RunParameter]:
-    """What a run may set, by `task.parameter`, with the default that holds in this pipeline.
-
-    Raises:
-        BadInput: The values are wrong, or two of the names are one to KFP (the file's author).
-    """
-    found: dict[str, RunParameter] = {}
-    for index, path in enumerate(config.file.run_may_set):
-        task, _, name = path.partition(".")
-        spec = components[task]
-        declared = next(item for item in describe(spec).parameters if item.name == name)
-        values = config.values(task, spec)
-        if name in values:
-            declared = Parameter(**{**vars(declared), "default": values[name], "required": False})
-        made = RunParameter(f"{task}_{name}", task, declared)
-        if any(made.name == other.name for other in found.values()):
-            raise config.wrong(("run_may_set", index), f"two parameters would be called {made.name!r}")
-        found[path] = made
-    return found
 
 
 def _set_execution(task: Any, execution: Execution) -> None:

@@ -92,6 +92,11 @@ def test_a_required_value_must_be_there_unless_it_comes_from_elsewhere(tmp_path:
         values(write(tmp_path, "tasks:\n  train: {needed: 1}\n"), StrictParams, elsewhere=["needed"])
 
 
+def test_a_section_with_a_misspelt_name_is_pointed_at(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"needed: is required\. There is no section 'train', but one called 'trian'"):
+        values(write(tmp_path, "tasks:\n  trian: {needed: 1}\n"), StrictParams)
+
+
 def test_null_means_left_out_where_nothing_is_the_default(tmp_path: Path) -> None:
     assert values(write(tmp_path, "tasks:\n  train: {limit: null}\n")) == {}
 

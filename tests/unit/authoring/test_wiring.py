@@ -30,6 +30,7 @@ FIT = "    trained = p.task('train', FIT, examples=data['examples'])\n"
         ("p.task('read', READ)", r"task 'read': there is a task of this name already"),
         ("p.task('Train', READ)", r"task 'Train': a task's name is lower-case"),
         ("p.task('a-b', READ)", r"task 'a-b': a task's name is lower-case"),
+        ("p.task('a__b', READ)", r"task 'a__b': a task's name is lower-case"),
         ("with p.when_open(data): pass", r"task 'read': reader is not a gate"),
         ("with p.when_open(): pass", r"when_open: names no gate"),
         ("p.task('t', READ, values={'url': 1})", r"reader has no parameter 'url'; did you mean 'uri'"),

@@ -1,0 +1,51 @@
+"""What a run may set: parameters of tasks that become parameters of the pipeline.
+
+The type and the description are the component's, the default is the pipeline's; so the form in the Kubeflow UI and
+`penstock run --set` offer the same, and nothing else can be changed without compiling again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from penstock.authoring.config import Config
+from penstock.authoring.interface import Parameter, describe
+from penstock.sdk import ComponentSpec
+
+
+@dataclass(frozen=True)
+class RunParameter:
+    """One parameter of a pipeline: what a run may set."""
+
+    name: str
+    """KFP's name of it, `train_epochs`."""
+    task: str
+    parameter: Parameter
+    """The component's own parameter; its default is the pipeline's."""
+
+    @property
+    def description(self) -> str:
+        """What the Kubeflow UI shows."""
+        return f"{self.task}.{self.parameter.name}: {self.parameter.description}"
+
+
+def run_parameters(config: Config, components: Mapping[str, ComponentSpec]) -> dict[str, RunParameter]:
+    """What a run may set, by `task.parameter`, with the default that holds in this pipeline.
+
+    Raises:
+        BadInput: The values are wrong, or two of the names are one to KFP (the file's author).
+    """
+    found: dict[str, RunParameter] = {}
+    for index, path in enumerate(config.file.run_may_set):
+        task, _, name = path.partition(".")
+        spec = components[task]
+        declared = next(item for item in describe(spec).parameters if item.name == name)
+        values = config.values(task, spec)
+        if name in values:
+            declared = replace(declared, default=values[name], required=False)
+        made = RunParameter(f"{task}_{name}", task, declared)
+        if any(made.name == other.name for other in found.values()):
+            raise config.wrong(("run_may_set", index), f"two parameters would be called {made.name!r}")
+        found[path] = made
+    return found
