@@ -6,15 +6,26 @@ spec's own validation uses the plan.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 ColumnType = Literal["string", "int", "float", "bool", "date", "timestamp"]
 """The types that a column may have; a timestamp is UTC, in microseconds."""
 
-SplitName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-"""Lower-case letters, digits, `_` and `-`."""
+SPLIT_NAME = r"^(?!quarantine$)[a-z0-9][a-z0-9_-]*$"
+"""Lower-case letters, digits, `_` and `-`; `quarantine` is where the data validator puts bad rows."""
+
+
+def _check_split_name(name: str) -> str:
+    if not re.fullmatch(SPLIT_NAME, name):
+        raise ValueError("a split's name is lower-case letters, digits, '_' and '-', and not 'quarantine'")
+    return name
+
+
+SplitName = Annotated[str, AfterValidator(_check_split_name)]
+"""The name of a split."""
 
 Value = bool | int | float | str
 

