@@ -35,7 +35,7 @@ def label(text: str) -> str:
 
     Example:
         >>> label("flights"), label("Flights")
-        ('flights', 'lights~00d4ea0c')
+        ('flights', 'lights~f8f5aa2b')
     """
     if _PLAIN.fullmatch(text):
         return text
@@ -69,7 +69,7 @@ def mark(name: str, value: object) -> str:
 
     Example:
         >>> mark("verdict", "Successful")
-        'verdict=f1cbbb9276a48f4e;'
+        'verdict=f3686bb328c6d408;'
     """
     return f"{name}={key(str(value))[:16]};" if _marked(name) else ""
 
