@@ -1,0 +1,96 @@
+"""What every pipeline must be, found by discovery."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp import components
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from penstock.authoring import documents
+from penstock.authoring.compiling import check_compiled, compile_whole
+from penstock.authoring.discovery import find_components, find_pipelines
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = find_pipelines(ROOT)
+EACH = pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
+COMPILE = "import sys, pathlib; from penstock.authoring.compiling import compile_pipeline as c\n"
+COMPILE += "sys.stdout.write(c(pathlib.Path(sys.argv[1])))"
+
+
+def test_there_are_pipelines() -> None:
+    assert FOLDERS
+
+
+@EACH
+def test_its_compiled_form_is_up_to_date(folder: Path) -> None:
+    assert check_compiled(folder) == "", "run ci/generate"
+
+
+@EACH
+def test_another_process_compiles_the_same_bytes(folder: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", COMPILE, str(folder)],
+        cwd="/",
+        env={**os.environ, "PYTHONHASHSEED": "1", "LC_ALL": "C"},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    assert ran.stdout == (folder / "compiled.yaml").read_bytes()
+
+
+@EACH
+def test_kfp_reads_it(folder: Path) -> None:
+    path = folder / "compiled.yaml"
+    loaded = components.load_component_from_file(str(path))
+    message = json_format.ParseDict(yaml.safe_load(path.read_text()), pipeline_spec_pb2.PipelineSpec())
+    assert loaded.name == message.pipeline_info.name == folder.name.replace("_", "-")
+    assert message.pipeline_info.description
+
+
+@EACH
+def test_its_containers_run_components_of_this_project(folder: Path) -> None:
+    spec = yaml.safe_load((folder / "compiled.yaml").read_text())
+    containers = [executor["container"] for executor in spec["deploymentSpec"]["executors"].values()]
+    known = {component.module for component in find_components(ROOT).values()}
+    assert {container["command"][-1] for container in containers} <= known
+    assert all(container["args"] == ["{{$}}"] for container in containers)
+
+
+@EACH
+def test_what_a_run_may_set_has_type_and_description_and_can_be_left_out(folder: Path) -> None:
+    spec = yaml.safe_load((folder / "compiled.yaml").read_text())
+    inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    settable = compile_whole(folder).run_parameters
+    assert set(inputs) == {item.name for item in settable.values()}
+    for name, item in inputs.items():
+        assert item["parameterType"]
+        assert item["isOptional"], name
+        assert item["description"].split(": ", 1)[1], name
+
+
+@EACH
+def test_it_is_wiring_only(folder: Path) -> None:
+    """Values live in pipeline.yaml; a pipeline.py computes nothing and reads nothing."""
+    tree = ast.parse((folder / "pipeline.py").read_text(encoding="utf-8"))
+    imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    allowed = tuple(f"components.{name}.spec" for name in find_components(ROOT))
+    assert all(name in allowed or name.startswith(("penstock.authoring", "pipelines.")) for name in imported), imported
+
+
+@EACH
+def test_its_readme_shows_what_a_run_may_set(folder: Path) -> None:
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    table = documents.run_parameter_table(compile_whole(folder).run_parameters.values())
+    assert documents.with_section(readme, "run parameters", table) == readme, "run ci/generate"
+    for task in compile_whole(folder).components:
+        assert f"`{task}`" in readme, f"the README does not speak of the task {task}"
