@@ -71,6 +71,7 @@ class Worker:
         request = {
             "executor_input": executor_input(model, folder, params),
             "stderr": str(folder / "stderr"),
+            "scratch": str(folder),
             "without_network": without_network,
         }
         self._process.stdin.write(json.dumps(request) + "\n")

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 
 import kserve  # noqa: F401
 import tensorflow  # noqa: F401
@@ -28,6 +29,7 @@ for line in sys.stdin:
     if pid == 0:
         error = os.open(request["stderr"], os.O_WRONLY | os.O_CREAT)
         os.dup2(error, 2)
+        tempfile.tempdir = request["scratch"]
         if request["without_network"]:
             assert ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0
         code = 99

@@ -192,7 +192,9 @@ def large(tmp_path_factory):
 
 def test_killed_in_the_middle_nothing_is_visible_and_the_next_push_cleans_up(large, tmp_path):
     releases = tmp_path / "releases"
-    process = subprocess.Popen(command(large, tmp_path, releases), cwd=REPOSITORY)
+    process = subprocess.Popen(
+        command(large, tmp_path, releases), cwd=REPOSITORY, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not list(releases.glob(".*/model/1/variables/weights")):
         time.sleep(0.0005)

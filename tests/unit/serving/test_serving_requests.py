@@ -175,3 +175,22 @@ def test_whatever_comes_is_read_or_refused(instances):
         return
     assert {len(column) for column in columns.values()} == {len(instances)}
     assert not np.isinf(columns["temp"]).any()
+
+
+good_values = {
+    "carrier": st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    "temp": st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-(2**80), 2**80),
+    "distance": st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1),
+}
+
+
+@given(st.lists(st.fixed_dictionaries(good_values), min_size=1, max_size=5))
+def test_any_good_rows_mean_the_same_in_both_protocols(good_rows):
+    by_row = columns_of_rows({"instances": good_rows}, RAW)
+    types = {"carrier": "BYTES", "temp": "FP32", "distance": "INT64"}
+    as_tensors = [Tensor(n, t, [len(good_rows), 1], [[row[n]] for row in good_rows]) for n, t in types.items()]
+    by_tensor = columns_of_tensors(as_tensors, RAW)
+    for name in RAW:
+        np.testing.assert_array_equal(by_row[name], by_tensor[name])
+    assert [value == b"" for value in by_row["carrier"]] == [not row["carrier"] for row in good_rows]
+    assert np.isnan(by_row["temp"]).tolist() == [row["temp"] is None for row in good_rows]
