@@ -60,7 +60,8 @@ def _settle(order: Mapping[str, Any]) -> None:
     """Be a process of one's own: group, signals, log, temporary folder."""
     with suppress(PermissionError):
         os.setpgid(0, 0)
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL if "argv" in order else _terminated)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
@@ -77,7 +78,6 @@ def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _execute_command(argv: list[str], report: int) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.set_inheritable(report, False)
     try:

@@ -199,9 +199,12 @@ class Home:
         if not key:
             return Scratch(otherwise, None)
         path = self.scratch / key.rpartition(":")[2]
-        path.mkdir(exist_ok=True)
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        if _try_lock(lock) and path.exists():
+        try:
+            path.mkdir(exist_ok=True)
+            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # another run has just finished the work and removed it
+            return Scratch(otherwise, None)
+        if _try_lock(lock) and _is_at(lock, path):
             return Scratch(path, lock)
         os.close(lock)
         return Scratch(otherwise, None)
@@ -256,6 +259,13 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open folder is still the one that has the name."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
 
 
 def _process_exists(pid: str) -> bool:

@@ -133,7 +133,7 @@ class Workers:
         """Send a signal to every task and all that it started; a task that has not begun ends here."""
         for task in list(self._tasks.values()):
             if task.pid:
-                _signal(task, number)
+                _signal(task.pid, number)
             else:
                 self._end(task, -int(number))
 
@@ -231,6 +231,8 @@ class Workers:
         elif message["event"] == "started":
             if task := self._tasks.get(message["id"]):
                 task.pid = message["pid"]
+            else:  # it was called off before it began
+                _signal(message["pid"], signal.SIGKILL)
         elif message["event"] == "ended" and (task := self._tasks.get(message["id"])):
             self._end(task, message["code"], message["cpu_seconds"], message["peak_memory_bytes"])
 
@@ -242,7 +244,7 @@ class Workers:
             if rung in ladder:
                 del ladder[ladder.index(rung) :]
         for task in [task for task in self._tasks.values() if task.rung is rung]:
-            _signal(task, signal.SIGKILL)
+            _signal(task.pid, signal.SIGKILL)
             task.message = {"error": "the worker process that it ran in was killed"}
             self._end(task, -int(signal.SIGKILL))
 
@@ -292,10 +294,11 @@ class Workers:
             os.read(self._wake_reader, 4096)
 
 
-def _signal(task: _Task, number: signal.Signals) -> None:
-    if task.pid:
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a task and all that it started; 0 is a task that has not begun."""
+    if pid:
         with suppress(ProcessLookupError):
-            os.killpg(task.pid, number)
+            os.killpg(pid, number)
 
 
 def _why(code: int, result: Mapping[str, Any]) -> str:

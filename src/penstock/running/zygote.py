@@ -66,6 +66,7 @@ class Zygote:
         """
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a long import ends at once; no task hangs on it yet
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         report = _import(modules)
         signal.signal(signal.SIGTERM, self._abandon)
         self._threads = report["threads"]
@@ -88,8 +89,10 @@ class Zygote:
         os.set_inheritable(descriptor, False)
         order = json.loads(packet)
         me = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until the child has its own way of ending
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             os.close(descriptor)
             self._note(order, pid)
             return None
