@@ -13,8 +13,9 @@ from pathlib import Path
 import click
 
 from penstock.authoring import compiling, documents
+from penstock.authoring.config import PipelineFile
 from penstock.authoring.discovery import COMPILED_FILE, find_components, find_pipelines
-from penstock.authoring.interface import Interface, describe
+from penstock.authoring.interface import Interface, describe, describe_file
 from penstock.sdk import PenstockError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +57,8 @@ def generated() -> Iterator[tuple[Path, str]]:
         yield folder / COMPILED_FILE, compiled.text
         table = documents.run_parameter_table(compiled.run_parameters.values())
         yield folder / "README.md", _with(folder / "README.md", "run parameters", table)
+    keys = documents.structure_tables(describe_file(PipelineFile))
+    yield ROOT / "pipelines" / "README.md", _with(ROOT / "pipelines" / "README.md", "keys", keys)
     yield ROOT / "README.md", _with(ROOT / "README.md", "components", documents.component_list(_staged(interfaces)))
     yield ROOT / "CLI.md", cli_reference()
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from penstock.authoring.interface import GATE, Interface, Key, Port
+from penstock.authoring.interface import GATE, Interface, Key, Port, Structure
 from penstock.authoring.run_parameters import RunParameter
 
 _LONG = 60
@@ -27,13 +27,15 @@ def interface_tables(interface: Interface) -> str:
         f"Runs in the `{interface.image}` environment as `python -m {interface.module}`.",
         _titled("Inputs", ["input", "artifact", "what"], map(_port_row, interface.inputs)),
         _titled("Outputs", ["output", "artifact", "what"], outputs),
-        _titled("Parameters", _KEY_HEADS, map(_key_row, interface.parameters)),
+        _titled("Parameters", ["parameter", *_KEY_HEADS[1:]], map(_key_row, interface.parameters)),
     ]
-    parts += [
-        _titled(f"`{item.name}`", _KEY_HEADS, map(_key_row, item.keys), item.description)
-        for item in interface.structures
-    ]
-    return "\n\n".join(filter(None, parts))
+    return "\n\n".join(filter(None, [*parts, structure_tables(interface.structures)]))
+
+
+def structure_tables(structures: Iterable[Structure]) -> str:
+    """Write the keys of each structure, under its name and description."""
+    tables = [_titled(f"`{item.name}`", _KEY_HEADS, map(_key_row, item.keys), item.description) for item in structures]
+    return "\n\n".join(filter(None, tables))
 
 
 def component_list(interfaces: Iterable[Interface]) -> str:
@@ -48,7 +50,7 @@ def component_list(interfaces: Iterable[Interface]) -> str:
 def run_parameter_table(parameters: Iterable[RunParameter]) -> str:
     """Write the table of what a run of a pipeline may set."""
     rows = [[f"`{item.task}.{item.parameter.name}`", *_key_row(item.parameter)[1:]] for item in parameters]
-    return _table(_KEY_HEADS, rows)
+    return _table(["parameter", *_KEY_HEADS[1:]], rows)
 
 
 def with_section(text: str, name: str, body: str) -> str:
@@ -74,7 +76,7 @@ def with_section(text: str, name: str, body: str) -> str:
     return f"{text.rstrip()}\n\n{part}\n".lstrip()
 
 
-_KEY_HEADS = ["parameter", "type", "default", "what"]
+_KEY_HEADS = ["key", "type", "default", "what"]
 
 
 def _port_row(port: Port) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from penstock.sdk import ComponentSpec, In
 
 ParameterType = Literal["STRING", "BOOLEAN", "NUMBER_INTEGER", "NUMBER_DOUBLE", "LIST", "STRUCT"]
@@ -107,11 +109,7 @@ def describe(spec: ComponentSpec) -> Interface:
             Parameter(**vars(key), type=_parameter_type(f"{spec.name}.{key.name}", properties[key.name], definitions))
             for key in _keys(schema, definitions)
         ),
-        structures=tuple(
-            Structure(name, _text(node, definitions), _keys(node, definitions))
-            for name, node in sorted(definitions.items())
-            if node.get("type") == "object"
-        ),
+        structures=_structures(definitions),
         inputs=tuple(
             Port(name, port.noun.kind, port.noun.schema_title, port.optional, _input_text(port))
             for name, port in spec.inputs.items()
@@ -120,6 +118,22 @@ def describe(spec: ComponentSpec) -> Interface:
             Port(name, port.noun.kind, port.noun.schema_title, False, port.noun.summary)
             for name, port in spec.outputs.items()
         ),
+    )
+
+
+def describe_file(model: type[BaseModel]) -> tuple[Structure, ...]:
+    """The keys of a file that a model describes, and after it the structures in it, by name."""
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+    whole = Structure(model.__name__, _text(schema, definitions), _keys(schema, definitions))
+    return (whole, *_structures(definitions))
+
+
+def _structures(definitions: dict[str, Any]) -> tuple[Structure, ...]:
+    return tuple(
+        Structure(name, _text(node, definitions), _keys(node, definitions))
+        for name, node in sorted(definitions.items())
+        if node.get("type") == "object"
     )
 
 

@@ -68,7 +68,7 @@ Runs in the `runtime` environment as `python -m components.judge.main`.
 
 **`Cost`**: What a mistake costs.
 
-| parameter | type | default | what |
+| key | type | default | what |
 |---|---|---|---|
 | `amount` | number | **required** | How much [currency]. |"""
 
