@@ -15,7 +15,7 @@ from penstock.sdk.errors import BadInput
 
 T = TypeVar("T")
 
-REMEDY = "Compile the pipeline again; compiled.yaml is not edited by hand"
+REMEDY = "Compile the pipeline again"
 
 
 def load_documents(text: str, where: str) -> list[Any]:
@@ -115,6 +115,5 @@ class Place:
         """A name, when it is one of those that are known."""
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise self.wrong(f"there is no {what} {name!r}{of}{hint}", key)
+            raise self.wrong(f"there is no {what} {name!r}{of}", key, f"Did you mean {near[0]!r}?" if near else REMEDY)
         return name

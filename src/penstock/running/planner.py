@@ -25,6 +25,7 @@ from penstock.running.resolving import Inputs, Unavailable, Unfit, container, im
 from penstock.running.scopes import Node, Scope, outputs_of
 from penstock.running.values import WrongType, coerce
 from penstock.running.work import Ended, Fate, Outputs, Work
+from penstock.sdk.errors import BadInput
 from penstock.sdk.executor import RuntimeArtifact
 
 
@@ -44,7 +45,7 @@ class Planner:
         artifacts: Input artifacts of the pipeline, if it has any.
 
     Raises:
-        BadInput: A parameter is unknown, missing or of the wrong type (caller).
+        BadInput: A parameter is unknown, missing or of the wrong type, or an input artifact is missing (caller).
 
     Source:
         kubeflow/pipelines: api/v2alpha1/pipeline_spec.proto, PipelineTaskSpec.TriggerPolicy;
@@ -61,6 +62,9 @@ class Planner:
     ) -> None:
         self.spec = spec
         self.parameters = run_parameters(spec, parameters or {})
+        for name, definition in spec.root.artifacts.items():
+            if not definition.optional and name not in (artifacts or {}):
+                raise BadInput(f"{spec.where}: the pipeline needs the input artifact {name!r}, and none was given")
         self.fate: Fate | None = None
         """How the run as a whole ended; None while it has not."""
         self._selected = selection.tasks if selection else None
@@ -232,7 +236,7 @@ class Planner:
 
     def _end_graph(self, node: Node) -> None:
         failed = next((child.failed for child in node.children if child.failed), "")
-        self._end(node, Fate.FAILED if failed else Fate.SUCCEEDED, f"{failed} failed" if failed else "")
+        self._end(node, Fate.FAILED if failed else Fate.SUCCEEDED, failed)
 
     def _skip(self, node: Node, why: str) -> None:
         self._end(node, Fate.SKIPPED, why)
@@ -246,10 +250,11 @@ class Planner:
         elif fate is Fate.SKIPPED:
             path = f"{scope.path}{node.task.name}/"
             self._ended.extend(Ended(i, fate, why) for i in self._inside(component.body, f"{node.id}/", path))
-        elif fate is Fate.FAILED and not any(child.failed for child in node.children):
+        inside = any(child.failed for child in node.children)
+        if fate is Fate.FAILED and isinstance(component.body, Dag) and not inside:
             self._ended.append(Ended(node.id, fate, why))
         if fate is Fate.FAILED:
-            scope.failed = scope.failed or node.id
+            scope.failed = scope.failed or (why if inside else f"{node.id} failed: {why}")
         scope.open -= 1
         for name in scope.dag.downstream[node.task.name]:
             waiting = scope.nodes.get(name)

@@ -75,7 +75,7 @@ class Scope:
         self.open = 0
         """How many of its tasks have not ended."""
         self.failed = ""
-        """The id of the first task that failed."""
+        """Which task failed first, and why; empty when none did."""
 
 
 def gather(node: Node, output: str, kind: Kind) -> tuple[list[Any], bool] | None:

@@ -29,7 +29,7 @@ def test_an_exit_task_runs_after_failure_and_the_run_still_fails(play, parts):
     assert played.planner.fate is Fate.FAILED
     status = played.works["final"].parameters["status"]
     assert status["state"] == "FAILED"
-    assert status["error"] == {"message": "exit-handler-1/number failed"}
+    assert status["error"] == {"message": "exit-handler-1/number failed: it broke"}
 
 
 def test_the_name_of_the_run_in_a_final_status_is_a_fact_of_the_run(play, parts):
@@ -61,3 +61,26 @@ def test_ignoring_upstream_failure_also_follows_what_was_skipped(play, parts):
     assert played.order == ["number", "final"]
     assert played.works["final"].parameters["status"]["state"] == "SKIPPED"
     assert played.works["final"].parameters["status"]["error"] == {"message": "needs 'number', which failed"}
+
+
+def test_the_first_failure_is_the_one_that_is_told(play, parts):
+    def handled():
+        with dsl.ExitHandler(parts.final()):
+            parts.number()
+            parts.word()
+
+    played = play(handled, failing=("exit-handler-1/number", "exit-handler-1/word"))
+    assert played.works["final"].parameters["status"]["error"] == {"message": "exit-handler-1/number failed: it broke"}
+
+
+def test_a_loop_that_failed_collects_nothing_rather_than_a_list_with_holes(play, parts):
+    def ignoring():
+        with dsl.ParallelFor([1, 2, 3]) as item:
+            made = parts.number(n=item)
+        parts.typed(
+            text="t", whole=1, real=1.5, yes=True, many=dsl.Collected(made.output), deep={}
+        ).ignore_upstream_failure()
+
+    assert play(ignoring).works["typed"].parameters["many"] == [1, 2, 3]
+    played = play(ignoring, failing=("for-loop-2[1]/number",))
+    assert played.works["typed"].parameters["many"] == [1, 2]

@@ -86,6 +86,20 @@ def test_nested_loops_collect_into_one_list(play, parts):
     assert uris == sorted(uris)
 
 
+def test_an_inner_loop_goes_over_a_field_of_the_outer_item_and_sees_the_item(play, parts):
+    def nested():
+        with dsl.ParallelFor([{"many": [1, 2]}, {"many": [3]}]) as outer:
+            with dsl.ParallelFor(outer.many) as inner:
+                parts.number(n=inner)
+        with dsl.ParallelFor(["a", "b"]) as outer:
+            with dsl.ParallelFor([1, 2]) as inner:
+                parts.word(text=outer).after(parts.number(n=inner))
+
+    works = play(nested).works
+    assert [work.parameters["n"] for id_, work in works.items() if id_.startswith("for-loop-2")] == [1, 2, 3]
+    assert [work.parameters["text"] for id_, work in works.items() if id_.endswith("word")] == ["a", "a", "b", "b"]
+
+
 def test_artifacts_are_collected_and_looped_over(play, parts):
     @dsl.pipeline
     def many() -> List[dsl.Dataset]:
@@ -143,6 +157,16 @@ def test_a_condition_inside_a_loop_is_decided_for_each_item(play, parts):
         "for-loop-2[2]/condition-3/number",
     }
     assert played.fates["for-loop-2[0]/condition-3/number"] is Fate.SKIPPED
+
+
+def test_collecting_leaves_out_the_items_whose_task_was_skipped(play, parts):
+    def loop():
+        with dsl.ParallelFor([1, 2, 3]) as item:
+            with dsl.If(item > 1):
+                made = parts.number(n=item)
+        parts.typed(many=dsl.Collected(made.output))
+
+    assert play(loop).works["typed"].parameters["many"] == [2, 3]
 
 
 def test_an_item_of_the_wrong_type_fails_the_task_that_takes_it(play, parts):

@@ -5,8 +5,9 @@ import pytest
 from kfp import dsl
 
 from penstock.running.planner import Planner
-from penstock.running.work import Fate
+from penstock.running.work import Fate, Outputs
 from penstock.sdk import BadInput
+from penstock.sdk.executor import RuntimeArtifact
 
 
 def test_tasks_wait_for_what_they_need_and_get_its_outputs(play, parts):
@@ -141,6 +142,62 @@ def test_a_failed_task_stops_only_what_needs_it(play, parts):
     }
     assert played.why["number"] == "it broke"
     assert played.why["number-2"] == "needs 'number', which failed"
+
+
+def test_an_input_artifact_of_the_pipeline_must_be_given(spec_of, parts):
+    def needy(given: dsl.Input[dsl.Dataset]):
+        parts.use(given=given)
+
+    spec = spec_of(needy)
+    with pytest.raises(BadInput, match="the pipeline needs the input artifact 'given', and none was given"):
+        Planner(spec)
+    artifact = RuntimeArtifact(name="given", uri="/here")
+    (work,) = Planner(spec, artifacts={"given": (artifact,)}).ready()
+    assert work.artifacts == {"given": (artifact,)}
+
+
+def test_trying_a_graph_again_is_refused_by_name(spec_of, parts):
+    @dsl.pipeline
+    def inner():
+        parts.number()
+
+    def outer():
+        inner().set_retry(2)
+
+    with pytest.raises(BadInput, match=r"root\.dag\.tasks\.inner\.retryPolicy: only a container is tried again"):
+        spec_of(outer)
+
+
+def test_an_output_of_the_wrong_type_fails_the_task_that_made_it(play, parts):
+    def chain():
+        parts.number(n=parts.number().output)
+
+    assert play(chain, answers={"number": "8"}).works["number-2"].parameters == {"n": 8}
+    played = play(chain, answers={"number": "many"})
+    assert played.fates == {"number": Fate.FAILED, "number-2": Fate.SKIPPED}
+    assert played.why["number"] == "an output parameter is wrong: 'many' is not a whole number"
+
+
+def test_an_output_that_was_not_made_skips_what_needs_it(spec_of, parts):
+    def chain():
+        parts.use(given=parts.data().output)
+
+    planner = Planner(spec_of(chain))
+    planner.finished(planner.ready()[0].id, Outputs())
+    assert planner.done
+    assert planner.ended()[1].why == "needs 'made' of 'data', which was not made"
+
+
+def test_ends_of_what_is_not_under_way_are_refused(spec_of, parts):
+    def one():
+        parts.number()
+
+    planner = Planner(spec_of(one))
+    with pytest.raises(KeyError):
+        planner.finished("nubmer", Outputs())
+    planner.finished("number", Outputs({"out": 1}))
+    with pytest.raises(KeyError):
+        planner.failed("number", "again")
 
 
 @pytest.mark.parametrize(

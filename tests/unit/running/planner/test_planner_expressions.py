@@ -87,6 +87,7 @@ def test_what_is_not_understood_is_refused_when_it_is_read(text, message):
         (f"{X} && true", "a", "'a' is not true or false"),
         (f"{X}", 3, "gives 3, not true or false"),
         (f"{X}[5] == 1", [1], "there is no item 5 in a list of 1"),
+        (f"{X}[-1] == 1", [1], "there is no item -1 in a list of 1"),
         (f"{X}.append == 1", [1], "has no part 'append'"),
         (f"{X}.__class__ == 1", {"a": 1}, "there is no '__class__'; there is a"),
         (f"'a' in {X}", 3, "neither a list nor a mapping"),

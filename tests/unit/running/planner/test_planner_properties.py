@@ -83,9 +83,10 @@ def run(spec: PipelineSpec, choose: st.DataObject, **options: object) -> tuple[P
         for work in planner.ready():
             ended += planner.ended()
             ends = {end.id: end.fate for end in ended}
-            _all_needs_are_met(spec, work, ends)
+            _all_needs_are_met(spec, work, ends, {one.id for one in under_way})
             works.append(work)
             under_way.append(work)
+        assert planner.done == (not under_way)
         if not under_way:
             break
         work = under_way.pop(choose.draw(st.integers(0, len(under_way) - 1)))
@@ -96,8 +97,8 @@ def run(spec: PipelineSpec, choose: st.DataObject, **options: object) -> tuple[P
     return planner, works, ended + planner.ended()
 
 
-def _all_needs_are_met(spec: PipelineSpec, work: Work, ends: Mapping[str, Fate]) -> None:
-    """The leaves that a work waits for have ended, and well unless it runs whatever happens."""
+def _all_needs_are_met(spec: PipelineSpec, work: Work, ends: Mapping[str, Fate], under_way: set[str]) -> None:
+    """What a work waits for has ended with all that is in it, and well unless the work runs whatever happens."""
     prefix, _, name = work.id.rpartition("/")
     tasks = dict(spec.walk())
     task = tasks["/".join(part.partition("[")[0] for part in work.id.split("/"))]
@@ -106,6 +107,7 @@ def _all_needs_are_met(spec: PipelineSpec, work: Work, ends: Mapping[str, Fate])
         upstream_id = f"{prefix}/{upstream}" if prefix else upstream
         if upstream_id in ends and not task.whatever_happens:
             assert ends[upstream_id] is Fate.SUCCEEDED
+        assert not any(other.startswith((f"{upstream_id}/", f"{upstream_id}[")) for other in under_way)
         static = "/".join(part.partition("[")[0] for part in upstream_id.split("/"))
         if tasks[static].component == "leaf":
             assert upstream_id in ends
@@ -187,3 +189,20 @@ def test_a_parameter_goes_through_a_deep_nest_of_graphs():
     assert work.parameters == {"n": 7}
     planner.finished(work.id, Outputs())
     assert planner.fate is Fate.SUCCEEDED
+
+
+def test_empty_graphs_and_loops_over_them_end_once():
+    empty = Component("empty", Dag({}), parameters={"n": WHOLE})
+    tasks = {
+        "loop": Task("loop", "loop", "empty", loop=Loop("n", items=(1, 2))),
+        "graph": Task("graph", "graph", "empty", parameters={"n": Binding(Constant(1))}),
+        "leaf": Task("leaf", "leaf", "leaf", after=("loop", "graph")),
+        "other": Task("other", "other", "leaf"),
+    }
+    planner = Planner(PipelineSpec("p", {"leaf": LEAF, "empty": empty, ROOT: Component(ROOT, Dag(tasks))}))
+    assert [work.id for work in planner.ready()] == ["other", "leaf"]
+    planner.finished("leaf", Outputs())
+    assert not planner.done
+    planner.finished("other", Outputs())
+    assert planner.fate is Fate.SUCCEEDED
+    assert not Planner(PipelineSpec("p", {ROOT: Component(ROOT, Dag({}))})).ready()
