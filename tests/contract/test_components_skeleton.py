@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from penstock.artifacts import Examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,3 +70,47 @@ def test_a_bad_or_taken_name_is_refused_and_nothing_written(project: Path, name:
     assert refused.returncode == 2
     assert reason in refused.stderr
     assert sorted(project.rglob("*.py")) == before
+
+
+WIRING = """
+from components.ingest.spec import SPEC as INGEST
+from components.split_filter.spec import SPEC as SPLIT_FILTER
+from penstock.authoring import Pipeline
+
+def build(p: Pipeline) -> None:
+    data = p.task("ingest", INGEST)
+    p.task("keep", SPLIT_FILTER, examples=data["examples"])
+"""
+VALUES = """
+name: tiny
+description: Four rows in two splits.
+run_may_set: [keep.min_rows]
+tasks:
+  ingest:
+    sources: {table: {uri: rows.csv}}
+    features: [x]
+    split: {by: column, column: part, values: {train: [a], eval: [b]}}
+  keep: {min_rows: 2}
+"""
+
+
+@pytest.mark.slow
+def test_a_new_component_runs_in_a_pipeline_at_once(project: Path) -> None:
+    assert call(project, "ci/new-component", "split_filter").returncode == 0
+    (project / "rows.csv").write_text("x,part\n1,a\n2,a\n3,a\n4,b\n")
+    folder = project / "pipelines" / "tiny"
+    folder.mkdir()
+    (folder / "pipeline.py").write_text(WIRING)
+    (folder / "pipeline.yaml").write_text(VALUES)
+
+    penstock = str(project / ".venv" / "bin" / "penstock")
+    compiled = call(project, penstock, "compile", "tiny")
+    assert compiled.returncode == 0, compiled.stderr
+    ran = call(project, penstock, "run", "tiny", "--json")
+    assert ran.returncode == 0, ran.stderr
+    kept = [out for task in json.loads(ran.stdout)["tasks"] for out in task["outputs"] if out["name"] == "kept"]
+    assert Examples(Path(kept[0]["uri"])).splits() == ["train"]
+
+    refused = call(project, penstock, "run", "tiny", "--set", "keep.min_rows=9")
+    assert refused.returncode == 1
+    assert "no split has 9 rows" in refused.stdout + refused.stderr
