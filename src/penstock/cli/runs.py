@@ -1,0 +1,152 @@
+"""`penstock runs`: list them, show one, compare several."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli.output import console, json_option, megabytes, print_json, print_table, seconds, short
+from penstock.cli.store import open_lineage
+
+if TYPE_CHECKING:
+    from penstock.lineage.questions import Comparison
+    from penstock.lineage.records import RunRecord
+
+
+@click.group(name="runs", short_help="List, show and compare runs.")
+def command() -> None:
+    """List, show and compare runs, as the lineage has them.
+
+    \b
+    Examples:
+      penstock runs list
+      penstock runs show flights-20260101T120000-0a1b
+      penstock runs compare RUN RUN
+    """
+
+
+@command.command(name="list")
+@click.option("--pipeline", default="", help="Only runs of this pipeline.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
+@click.option("--offset", default=0, type=click.IntRange(0), help="Pass over so many of the newest.")
+@json_option
+@click.pass_obj
+def list_(home: Path, pipeline: str, limit: int, offset: int, as_json: bool) -> None:
+    """List runs, newest first.
+
+    \b
+    Example:
+      penstock runs list --pipeline flights --limit 5
+    """
+    runs = open_lineage(home).runs(pipeline, limit=limit, offset=offset)
+    if as_json:
+        print_json(runs)
+        return
+    rows = [[r.run_id, str(r.state), _code(r), _when(r), seconds(_duration(r)), r.user, r.host] for r in runs]
+    print_table(["run", "state", "exit", "started (UTC)", "seconds", "by", "on"], rows, right=["seconds", "exit"])
+
+
+@command.command(name="show")
+@click.argument("run")
+@json_option
+@click.pass_obj
+def show(home: Path, run: str, as_json: bool) -> None:
+    """Show one run: parameters, tasks, verdicts with reasons, artifacts.
+
+    \b
+    Example:
+      penstock runs show flights-20260101T120000-0a1b --json
+    """
+    record = open_lineage(home).run(run)
+    if as_json:
+        print_json(record)
+        return
+    out = console()
+    out.print(f"[bold]{record.run_id}[/bold]  {record.state}, {_when(record)} UTC, {seconds(_duration(record))} s")
+    out.print(f"pipeline {record.pipeline} {short(record.pipeline_digest)}, Penstock {record.penstock_version}")
+    out.print(f"by {record.user} on {record.host}\n")
+    rows = [[name, _text(value)] for name, value in sorted(record.parameters.items())]
+    print_table(["parameter", "value"], rows)
+    out.print()
+    tasks = [
+        [e.task, str(e.state), seconds(e.seconds), megabytes(e.peak_memory_bytes), _verdict(e.decision), e.error]
+        for e in record.executions
+    ]
+    print_table(["task", "state", "seconds", "memory [MB]", "verdict", ""], tasks, right=["seconds", "memory [MB]"])
+    out.print()
+    reasons = [
+        [execution.task, str(reason.verdict), reason.subject, reason.text]
+        for execution in record.executions
+        for reason in (execution.decision.reasons if execution.decision else ())
+    ]
+    if reasons:
+        print_table(["gate", "verdict", "about", "why"], reasons)
+        out.print()
+    outputs = [[e.task, o.name, o.kind, short(o.digest), o.uri] for e in record.executions for o in e.outputs]
+    print_table(["task", "output", "kind", "digest", "where"], outputs)
+
+
+@command.command(name="compare")
+@click.argument("runs", metavar="RUN RUN...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Show also what does not differ.")
+@json_option
+@click.pass_obj
+def compare(home: Path, runs: tuple[str, ...], every: bool, as_json: bool) -> None:
+    """Compare runs: parameters, code, data, metrics, verdicts, durations; what differs is marked with '*'.
+
+    \b
+    Examples:
+      penstock runs compare flights-20260101T120000-0a1b flights-20260102T120000-2c3d
+      penstock runs compare RUN RUN RUN --all
+    """
+    from penstock.lineage.questions import compare as lay_side_by_side
+
+    if len(runs) < 2:
+        raise click.UsageError("Name two runs or more.", click.get_current_context())
+    store = open_lineage(home)
+    comparison = lay_side_by_side([store.run(run) for run in runs])
+    print_json(comparison) if as_json else _show_comparison(comparison, every)
+
+
+def _show_comparison(comparison: Comparison, every: bool) -> None:
+    rows = comparison.rows if every else comparison.differences
+    table = [
+        [str(row.aspect), "*" if row.differs else "", row.name, *(_text(value) for value in row.values)] for row in rows
+    ]
+    print_table(["about", "", "what", *comparison.run_ids], table)
+    same = len(comparison.rows) - len(comparison.differences)
+    console().print(f"\n{len(comparison.differences)} differ, {same} agree" + ("" if every else " (--all shows them)"))
+
+
+def _text(value: Any) -> str:
+    """A value in one cell: digests and floats short, structures as JSON."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = short(text) if text.startswith("sha256:") else " ".join(text.split())
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
+
+
+_CELL = 120
+"""Characters of a value that a table shows; `--json` has all."""
+
+
+def _verdict(decision: Any) -> str:
+    return f"{decision.verdict}, {decision.consequence}" if decision else ""
+
+
+def _duration(run: RunRecord) -> float | None:
+    return (run.ended - run.started).total_seconds() if run.ended else None
+
+
+def _when(run: RunRecord) -> str:
+    return run.started.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _code(run: RunRecord) -> str:
+    return "" if run.exit_code is None else str(run.exit_code)
