@@ -131,3 +131,42 @@ def test_two_run_parameters_cannot_share_a_name(write_pipeline: Any) -> None:
     values = "name: small\ndescription: Small.\nrun_may_set: [t.a_b, t_a.b]\n"
     with pytest.raises(BadInput, match=r"pipeline.yaml:3: run_may_set.1: two parameters would be called 't_a_b'"):
         compile_pipeline(write_pipeline(build=build, values=values))
+
+
+def test_results_of_a_loop_can_be_collected(write_pipeline: Any) -> None:
+    build = "\nfrom penstock.authoring.control import Collected, ParallelFor\n" + HEAD + FIT
+    build += (
+        "    with ParallelFor([1, 2], parallelism=2):\n"
+        "        judged = p.task('judge', JUDGE, model=trained['model'])\n"
+        "    p.task('more', FIT, examples=data['examples'], values={'units': Collected(judged.gate)})\n"
+    )
+    spec = yaml.safe_load(compile_pipeline(write_pipeline(build=build, values=VALUES)))
+    tasks = spec["root"]["dag"]["tasks"]
+    assert tasks["for-loop-2"]["iteratorPolicy"] == {"parallelismLimit": 2}
+    units = tasks["more"]["inputs"]["parameters"]["units"]["taskOutputParameter"]
+    assert units == {"producerTask": "for-loop-2", "outputParameterKey": "pipelinechannel--judge-gate"}
+
+
+def test_one_of_two_branches_goes_on(write_pipeline: Any) -> None:
+    build = "\nfrom penstock.authoring.control import Else, If, OneOf\n" + HEAD + FIT
+    build += (
+        "    judged = p.task('judge', JUDGE, model=trained['model'])\n"
+        "    with If(judged.gate == 'open'):\n"
+        "        good = p.task('good', FIT, examples=data['examples'])\n"
+        "    with Else():\n"
+        "        bad = p.task('bad', FIT, examples=data['examples'])\n"
+        "    either = OneOf(good['model'].channel, bad['model'].channel)\n"
+        "    p.task('more', FIT, examples=data['examples'], start=either)\n"
+    )
+    spec = yaml.safe_load(compile_pipeline(write_pipeline(build=build, values=VALUES)))
+    start = spec["root"]["dag"]["tasks"]["more"]["inputs"]["artifacts"]["start"]["taskOutputArtifact"]
+    assert start["producerTask"] == "condition-branches-1"
+
+
+def test_something_can_be_done_whatever_happens(write_pipeline: Any) -> None:
+    build = "\nfrom penstock.authoring.control import ExitHandler\n\ndef build(p: Pipeline) -> None:\n"
+    build += "    with ExitHandler(p.task('last', READ).kfp):\n        p.task('read', READ)\n"
+    folder = write_pipeline(build=build, values="name: small\ndescription: Small.\n")
+    last = yaml.safe_load(compile_pipeline(folder))["root"]["dag"]["tasks"]["last"]
+    assert last["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
+    assert last["dependentTasks"] == ["exit-handler-1"]
