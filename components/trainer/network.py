@@ -26,6 +26,7 @@ def build(spec: FeatureSpec, params: TrainerParams, train: Rows) -> Any:
     """
     import keras
 
+    keras.backend.clear_session()  # names of layers go into the exported graph, and a counter would number them
     keras.utils.set_random_seed(params.seed)
     index_names = names(spec, "index")
     dense = keras.Input((train.dense.shape[1],), name="dense", dtype="float32")
@@ -49,4 +50,4 @@ def build(spec: FeatureSpec, params: TrainerParams, train: Rows) -> Any:
         spread = float(np.std(train.label, dtype=np.float64)) or 1.0
         out = keras.layers.Dense(1, name="standardised")(x)
         out = keras.layers.Rescaling(spread, mean, name="estimate")(out)
-    return keras.Model([dense, index], out)
+    return keras.Model([dense, index], out, name="network")

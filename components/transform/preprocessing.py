@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+import traceback
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,8 @@ from penstock.sdk import BadInput
 
 Tensors = Mapping[str, Any]
 PreprocessingFn = Callable[[Tensors], dict[str, Any]]
+
+_SOURCE_NAME = "<preprocessing_fn>"
 
 
 def from_source(source: str) -> PreprocessingFn:
@@ -33,7 +36,7 @@ def from_source(source: str) -> PreprocessingFn:
     name = "preprocessing_" + digest_bytes(source.encode())[-16:]
     module = types.ModuleType(name)
     try:
-        exec(compile(source, "<preprocessing_fn>", "exec"), module.__dict__)  # noqa: S102 - the author's own code
+        exec(compile(source, _SOURCE_NAME, "exec"), module.__dict__)  # noqa: S102 - the author's own code
     except Exception as error:
         where = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
         raise BadInput(f"preprocessing_fn: {type(error).__name__}: {error}{where}") from error
@@ -41,14 +44,20 @@ def from_source(source: str) -> PreprocessingFn:
     if not callable(function):
         raise BadInput("preprocessing_fn: the module defines no function 'preprocessing_fn(inputs)'")
     sys.modules[name] = module  # so that Beam, which pickles functions by reference, finds it again
-    return _copying(function)
+    return _guarded(function)
 
 
-def _copying(function: PreprocessingFn) -> PreprocessingFn:
-    """Guard against functions that return their inputs' dictionary itself."""
+def _guarded(function: PreprocessingFn) -> PreprocessingFn:
+    """Turn what goes wrong in the author's function into one line that says where."""
 
     def preprocessing_fn(inputs: Tensors) -> dict[str, Any]:
-        outputs = function(dict(inputs))
+        try:
+            outputs = function(dict(inputs))
+        except Exception as error:
+            lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == _SOURCE_NAME]
+            where = f", line {lines[-1]}" if lines else ""
+            text = str(error).strip() or "no message"
+            raise BadInput(f"preprocessing_fn{where}: {type(error).__name__}: {text.splitlines()[0]}") from error
         if not isinstance(outputs, dict) or not outputs:
             raise BadInput("preprocessing_fn: must return a dictionary of tensors that is not empty")
         return dict(outputs)

@@ -1,85 +1,140 @@
 """SavedModels whose bytes depend on nothing but what they compute.
 
-TensorFlow writes nodes in hash order, numbers functions with a counter of the process, names lookup tables by the path
-of a temporary file, and draws a random identity for every save. A digest over such files would never be the same twice.
+TensorFlow writes nodes in hash order, numbers functions and their captured arguments with a counter of the process,
+names lookup tables by the path of a temporary file, and draws a random identity for every save. A digest over such
+files would never be the same twice.
 """
 
 from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from penstock.artifacts.digest import digest_file
-
-_TABLE_PATH = re.compile(rb"b'(/[^']*/)?([^/']+)'")
-_UUID = "00000000-0000-4000-8000-000000000000"
+_TABLE_PATH = re.compile(rb"b'/[^']*/([^/']+)'")
+_TABLE_LOADED = re.compile(rb"(_load_\d+_\d+)+$")
+_NUMBERED = re.compile(r"(.*)_(\d+)")
 
 
 def make_reproducible(folder: Path) -> None:
     """Rewrite a SavedModel so that the same model, saved again elsewhere, has the same bytes.
 
-    What it computes stays the same. Lookup tables are named by the content of their vocabulary instead of by its path:
-    TensorFlow lets tables of one name share their content within a process, whichever model they came with.
+    What it computes stays the same.
 
     Args:
-        folder: A folder that `tf.saved_model.save` wrote; nothing may have been added to it.
+        folder: A folder that `tf.saved_model.save` wrote.
     """
-    from tensorflow.core.protobuf import fingerprint_pb2, saved_model_pb2
-    from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
+    from tensorflow.core.protobuf import saved_model_pb2
 
     path = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    digests = {asset.name.encode(): digest_file(asset)[7:23].encode() for asset in folder.glob("assets/*")}
     for meta_graph in model.meta_graphs:
-        graph = meta_graph.graph_def
-        for function in graph.library.function:
-            _name_tables(function.node_def, digests)
-            _sort_nodes(function.node_def)
-        _name_tables(graph.node, digests)
-        functions = sorted(graph.library.function, key=lambda function: function.signature.name)
-        del graph.library.function[:]
-        graph.library.function.extend(functions)
+        _rewrite(meta_graph)
     path.write_bytes(model.SerializeToString(deterministic=True))
-
-    identity = folder / "fingerprint.pb"
-    fingerprint = fingerprint_pb2.FingerprintDef.FromString(fingerprinting.CreateFingerprintDef(str(folder)))
-    fingerprint.DiscardUnknownFields()
-    if "uuid" in fingerprint.DESCRIPTOR.fields_by_name:  # since TensorFlow 2.17
-        fingerprint.uuid = _UUID
-    identity.write_bytes(fingerprint.SerializeToString(deterministic=True))
+    # A hash of the rest, in an order that changes from one process to the next; readers do without.
+    (folder / "fingerprint.pb").unlink(missing_ok=True)
 
 
-def _name_tables(nodes: Iterable[Any], digests: dict[bytes, bytes]) -> None:
-    def by_content(match: re.Match[bytes]) -> bytes:
-        return b"%s:%s" % (match[2], digests.get(match[2], b""))
+def _rewrite(meta_graph: Any) -> None:
+    library = meta_graph.graph_def.library
+    concrete = meta_graph.object_graph_def.concrete_functions
+    for function in library.function:
+        name = function.signature.name
+        captured = len(concrete[name].bound_inputs) if name in concrete else len(function.signature.input_arg)
+        _name_arguments(function, captured)
+        _name_tables(function.node_def)
+        _sort_nodes(function.node_def)
+    _name_tables(meta_graph.graph_def.node)
+    _name_functions(meta_graph)
+    functions = sorted(library.function, key=lambda function: str(function.signature.name))
+    del library.function[:]
+    library.function.extend(functions)
 
+
+def _name_arguments(function: Any, captured: int) -> None:
+    """Name the last arguments, which are captured and bear a counter, by their position."""
+    arguments = function.signature.input_arg
+    names = {}
+    for position in range(len(arguments) - captured, len(arguments)):
+        names[arguments[position].name] = arguments[position].name = f"captured_argument_{position}"
+        if "_user_specified_name" in function.arg_attr[position].attr:
+            function.arg_attr[position].attr["_user_specified_name"].s = arguments[position].name.encode()
+    for node in function.node_def:
+        for place, name in enumerate(node.input):
+            if name in names:
+                node.input[place] = names[name]
+    for returned in (function.ret, function.control_ret):
+        for key, name in list(returned.items()):
+            if name in names:
+                returned[key] = names[name]
+
+
+def _name_functions(meta_graph: Any) -> None:
+    """Count functions of one kind from 0 in the order in which they were traced."""
+    library, objects = meta_graph.graph_def.library, meta_graph.object_graph_def
+    kinds: dict[str, list[int]] = {}
+    for function in library.function:
+        if match := _NUMBERED.fullmatch(function.signature.name):
+            kinds.setdefault(match[1], []).append(int(match[2]))
+    names = {f"{kind}_{old}": f"{kind}_{new}" for kind, n in kinds.items() for new, old in enumerate(sorted(n))}
+
+    for function in library.function:
+        function.signature.name = names.get(function.signature.name, function.signature.name)
+    nodes = [node for function in library.function for node in function.node_def]
+    for node in [*meta_graph.graph_def.node, *nodes]:
+        node.op = names.get(node.op, node.op)
+        for value in node.attr.values():
+            for called in (*([value.func] if value.HasField("func") else []), *value.list.func):
+                called.name = names.get(called.name, called.name)
+    concrete = {names.get(key, key): value.SerializeToString() for key, value in objects.concrete_functions.items()}
+    objects.concrete_functions.clear()
+    for key in sorted(concrete):
+        objects.concrete_functions[key].ParseFromString(concrete[key])
+    for saved in objects.nodes:
+        if saved.HasField("bare_concrete_function"):
+            bare = saved.bare_concrete_function
+            bare.concrete_function_name = names.get(bare.concrete_function_name, bare.concrete_function_name)
+        if saved.HasField("function"):
+            renamed = [names.get(name, name) for name in saved.function.concrete_functions]
+            saved.function.concrete_functions[:] = renamed
+
+
+def _name_tables(nodes: Iterable[Any]) -> None:
+    """Take the folder of the vocabulary, and what loading has added, out of the names of lookup tables."""
     for node in nodes:
         if "shared_name" in node.attr:
-            node.attr["shared_name"].s = _TABLE_PATH.sub(by_content, node.attr["shared_name"].s)
+            name = _TABLE_PATH.sub(rb"\1", node.attr["shared_name"].s)
+            node.attr["shared_name"].s = _TABLE_LOADED.sub(b"", name)
 
 
 def _sort_nodes(nodes: Any) -> None:
     """Put nodes into the one order in which each follows its inputs and names break ties."""
-    by_name = {node.name: node for node in nodes}
-    waits = {name: {i.lstrip("^").split(":")[0] for i in node.input} & set(by_name) for name, node in by_name.items()}
-    followers: dict[str, list[str]] = {name: [] for name in by_name}
+    by_name = {str(node.name): node for node in nodes}
+    order = list(_sorted({name: {_source(i) for i in node.input} & set(by_name) for name, node in by_name.items()}))
+    if len(order) == len(by_name):  # loops of TensorFlow 1 go round; they are left as they are
+        copies = [type(by_name[name]).FromString(by_name[name].SerializeToString()) for name in order]
+        del nodes[:]
+        nodes.extend(copies)
+
+
+def _source(node_input: str) -> str:
+    return node_input.lstrip("^").split(":")[0]
+
+
+def _sorted(waits: dict[str, set[str]]) -> Iterator[str]:
+    """Sort names topologically, smallest first among those that are ready; those in a circle never come."""
+    followers: dict[str, list[str]] = {name: [] for name in waits}
     for name, sources in waits.items():
         for source in sources:
             followers[source].append(name)
     ready = [name for name, sources in waits.items() if not sources]
     heapq.heapify(ready)
-    order = []
     while ready:
         name = heapq.heappop(ready)
-        order.append(by_name[name])
+        yield name
         for follower in followers[name]:
             waits[follower].discard(name)
             if not waits[follower]:
                 heapq.heappush(ready, follower)
-    if len(order) == len(by_name):  # a cycle (a TF1 loop) is left as it is
-        copies = [type(node).FromString(node.SerializeToString()) for node in order]
-        del nodes[:]
-        nodes.extend(copies)
