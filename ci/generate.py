@@ -82,10 +82,7 @@ def _contexts(command: click.Command, name: str, parent: click.Context | None = 
     yield context
     if isinstance(command, click.Group):
         for below in command.list_commands(context):
-            try:
-                found = command.get_command(context, below)
-            except ModuleNotFoundError:  # TEMPORARY
-                continue
+            found = command.get_command(context, below)
             if found and not found.hidden:
                 yield from _contexts(found, below, context)
 
