@@ -107,6 +107,9 @@ class _Parser:
         hint = "; kfp writes strings as they are: write \\' for a quote inside one" if "'" in self.text else ""
         return ExpressionError(f"cannot read `{self.text}` at {self.text[position : position + 12]!r}{hint}")
 
+    def _too_deep(self) -> ExpressionError:
+        return ExpressionError(f"`{self.text[:60]}...` is nested too deep")
+
     def _peek(self) -> str:
         return self.tokens[self.at][1] if self.at < len(self.tokens) and self.tokens[self.at][0] != "string" else ""
 
@@ -133,18 +136,18 @@ class _Parser:
     def _or(self) -> _Eval:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
-            raise ExpressionError(f"`{self.text[:60]}...` is nested too deep")
-        value = self._and()
+            raise self._too_deep()
+        operands = [self._and()]
         while self._take("||"):
-            value = _decisive(value, self._and(), decider=True)
+            operands.append(self._and())
         self.depth -= 1
-        return value
+        return _decisive(operands, decider=True)
 
     def _and(self) -> _Eval:
-        value = self._relation()
+        operands = [self._relation()]
         while self._take("&&"):
-            value = _decisive(value, self._relation(), decider=False)
-        return value
+            operands.append(self._relation())
+        return _decisive(operands, decider=False)
 
     def _relation(self) -> _Eval:
         left = self._unary()
@@ -163,14 +166,14 @@ class _Parser:
     def _nested(self, rule: Callable[[], _Eval]) -> _Eval:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
-            raise ExpressionError(f"`{self.text[:60]}...` is nested too deep")
+            raise self._too_deep()
         value = rule()
         self.depth -= 1
         return value
 
     def _member(self) -> _Eval:
         value = self._primary()
-        while True:
+        for _ in range(_MAX_DEPTH):
             if self._take("."):
                 kind, word, _ = self.tokens[self.at] if self.at < len(self.tokens) else ("", "", 0)
                 if kind != "name":
@@ -183,6 +186,7 @@ class _Parser:
                 value = _index(value, key)
             else:
                 return value
+        raise self._too_deep()
 
     def _primary(self) -> _Eval:
         if self._take("("):
@@ -230,18 +234,22 @@ def _literal(value: Any) -> _Eval:
     return lambda _names: value
 
 
-def _decisive(left: _Eval, right: _Eval, *, decider: bool) -> _Eval:
-    """`&&` and `||`: one side that decides is enough, whatever is wrong with the other one."""
+def _decisive(operands: list[_Eval], *, decider: bool) -> _Eval:
+    """`&&` and `||`: one operand that decides is enough, whatever is wrong with the others."""
+    if len(operands) == 1:
+        return operands[0]
 
     def evaluate(names: Mapping[str, Any]) -> bool:
-        try:
-            if _boolean(left(names)) is decider:
-                return decider
-        except ExpressionError:
-            if _boolean(right(names)) is decider:
-                return decider
-            raise
-        return _boolean(right(names))
+        wrong = None
+        for operand in operands:
+            try:
+                if _boolean(operand(names)) is decider:
+                    return decider
+            except ExpressionError as error:
+                wrong = wrong or error
+        if wrong:
+            raise wrong
+        return not decider
 
     return evaluate
 
@@ -343,7 +351,7 @@ def _size(value: Any) -> int:
 def _parse_json(value: Any) -> Any:
     try:
         return json.loads(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise ExpressionError(f"{value!r} is not JSON") from None
 
 

@@ -23,7 +23,7 @@ from penstock.running.pipeline_spec import (
 )
 from penstock.running.resolving import Inputs, Unavailable, Unfit, container, imported, resolve
 from penstock.running.scopes import Node, Scope, outputs_of
-from penstock.running.values import WrongType, coerce
+from penstock.running.values import WrongType, coerce, short
 from penstock.running.work import Ended, Fate, Outputs, Work
 from penstock.sdk.errors import BadInput
 from penstock.sdk.executor import RuntimeArtifact
@@ -306,7 +306,7 @@ def _why_not(condition: str, visible: Mapping[str, Any]) -> str:
     for name in sorted(visible, key=len, reverse=True):
         named = f"inputs.parameter_values['{name}']"
         if named in text:
-            short = name.removeprefix("pipelinechannel--")
-            text = text.replace(named, short)
-            values.append(f"{short} is {visible[name]!r}")
+            bare = name.removeprefix("pipelinechannel--")
+            text = text.replace(named, bare)
+            values.append(f"{bare} is {short(visible[name])}")
     return f"condition is false: {text} ({', '.join(sorted(values))})"

@@ -7,7 +7,7 @@ says, so that `3.0` of the YAML is the `3` that a container sees on a cluster.
 from __future__ import annotations
 
 import json
-import math
+import sys
 from enum import StrEnum
 from typing import Any
 
@@ -74,7 +74,7 @@ def coerce(value: Any, type_: ParameterType, *, strict: bool = False) -> Any:
         value = _loads(value, type_)
     result = _exactly(value, type_)
     if result is None:
-        raise WrongType(f"{_short(value)} is not {type_.words}")
+        raise WrongType(f"{short(value)} is not {type_.words}")
     return result
 
 
@@ -128,12 +128,12 @@ def to_text(value: Any) -> str:
 
 def _exactly(value: Any, type_: ParameterType) -> Any:
     """The value as the type, or None when it is not one."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     match type_:
         case ParameterType.NUMBER_DOUBLE:
-            return float(value) if number and math.isfinite(value) else None
+            return float(value) if number else None
         case ParameterType.NUMBER_INTEGER:
-            return int(value) if number and math.isfinite(value) and float(value).is_integer() else None
+            return int(value) if number and value == int(value) else None
         case ParameterType.BOOLEAN:
             return value if isinstance(value, bool) else None
         case ParameterType.LIST:
@@ -146,10 +146,11 @@ def _exactly(value: Any, type_: ParameterType) -> Any:
 def _loads(text: str, type_: ParameterType) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
-        raise WrongType(f"{_short(text)} is not {type_.words}") from None
+    except (ValueError, RecursionError):
+        raise WrongType(f"{short(text)} is not {type_.words}") from None
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value for a message, cut where it gets long."""
     shown = repr(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -70,6 +70,7 @@ def test_conditions_mean_what_cel_says(text, x, expected):
         (f"{X}.matches('a')", "cannot read"),
         ("(" * 5000 + ")" * 5000, "nested too deep"),
         ("!" * 5000 + "true", "nested too deep"),
+        (f"{X}" + ".a" * 5000, "nested too deep"),
         ("a" * 30_000, "too long"),
     ],
 )
@@ -98,6 +99,11 @@ def test_values_that_do_not_fit_are_told(text, x, message):
         Expression(text).test({"x": x})
 
 
+def test_long_chains_of_branches_are_no_trouble():
+    assert Expression(" && ".join([f"{X} != 'a'"] * 400)).test({"x": "b"})
+    assert not Expression(" || ".join([f"{X} == 'a'"] * 400)).test({"x": "b"})
+
+
 def test_selectors_reach_into_items_and_their_json_text():
     select = Expression('parseJson(string_value)["a"]').select
     assert select({"a": [1.0, 2]}) == [1, 2]
@@ -107,6 +113,8 @@ def test_selectors_reach_into_items_and_their_json_text():
         select({"b": 1})
     with pytest.raises(ExpressionError, match="is not JSON"):
         select("{")
+    with pytest.raises(ExpressionError, match="is not JSON"):
+        select("[" * 100_000)
 
 
 @given(st.text(), st.text())
