@@ -23,7 +23,7 @@ class InfraValidatorParams(Params):
     """Smallest rate of one-row requests that the server must answer [1/s]."""
     max_memory_bytes: int = Field(default=4 * 1024**3, gt=0)
     """Largest peak of the server's memory [bytes]."""
-    load_requests: int = Field(default=400, ge=1, le=100_000)
+    load_requests: int = Field(default=200, ge=1, le=100_000)
     """Requests of one round of the load test, at most."""
     load_seconds: float = Field(default=1.0, gt=0, le=60)
     """Length of one round of the load test [s], at most."""
