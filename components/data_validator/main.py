@@ -33,7 +33,7 @@ def run(context: Context[DataValidatorParams]) -> None:
     statistics = context.output("statistics", Statistics)
     for split, value in found.statistics.items():
         statistics.write(split, value)
-    statistics.metadata["examples_digest"] = examples.digest
+    statistics.metadata.update(examples_digest=examples.digest, verdict=found.decision.verdict)
     schema = context.output("schema", Schema)
     schema.write(found.schema)
     schema.metadata["origin"] = "reviewed" if reviewed else "inferred"

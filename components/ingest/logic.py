@@ -47,7 +47,9 @@ def assemble(params: IngestParams, raw: RawFiles, progress: Callable[[int, int],
     # Without a key, rows are compared in every column, so every column is read.
     compared = params.duplicates != "keep_all"
     columns = None if compared and not params.key else list(dict.fromkeys((*plan.read[base], *params.key)))
-    table = read_source(base, params.sources[base], raw[base], columns)
+    made = {*params.derive, *(name for join in params.joins for name in join.columns)}
+    late = [name for name in params.known_after if name not in made]
+    table = read_source(base, params.sources[base], raw[base], columns, {"known_after": late})
     for column in plan.read[base]:
         require_column(column, table.column_names, f"source {base!r}")
     read = table.num_rows

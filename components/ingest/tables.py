@@ -40,7 +40,11 @@ def arrow_type(name: ColumnType) -> pa.DataType:
 
 
 def read_source(
-    name: str, source: Source, files: Sequence[tuple[str, Path]], columns: Sequence[str] | None
+    name: str,
+    source: Source,
+    files: Sequence[tuple[str, Path]],
+    columns: Sequence[str] | None,
+    named: Mapping[str, Sequence[str]] | None = None,
 ) -> pa.Table:
     """Read all files of a source as one table, in their order.
 
@@ -49,6 +53,8 @@ def read_source(
         source: Its declaration.
         files: Address (for messages) and path of each file.
         columns: The columns wanted; None for all.
+        named: By parameter, columns that are named but not read: they must be there all the same, because a
+            misspelt name would silently mean nothing.
 
     Raises:
         BadInput: A file lacks a column, or a value does not fit its declared type (author of the configuration).
@@ -69,8 +75,9 @@ def read_source(
         except (pa.ArrowInvalid, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, UnicodeDecodeError) as error:
             reason = " ".join(str(error).split())
             raise BadInput(f"{where}: cannot be read as {'Parquet' if parquet else 'CSV'}: {reason}") from None
-    for column in source.types:
-        require_column(column, sorted(known), f"types: the source {name!r}")
+    for parameter, mentioned in {"types": tuple(source.types), **(named or {})}.items():
+        for column in mentioned:
+            require_column(column, sorted(known), f"{parameter}: the source {name!r}")
     out = {}
     for column in columns if columns is not None else pieces[0][1].column_names:
         for where, table in pieces:

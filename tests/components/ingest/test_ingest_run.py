@@ -174,3 +174,28 @@ def test_a_mistake_in_the_data_leaves_nothing_behind(lake: Path) -> None:
     with pytest.raises(BadInput, match="such as code=EWR"):
         run_component(SPEC, run, lake / "out", params=params(lake))
     assert not (lake / "out").exists() or list((lake / "out").iterdir()) == []
+
+
+def test_a_misspelt_column_of_the_future_is_no_hole(lake: Path) -> None:
+    with pytest.raises(BadInput) as error:
+        run_component(SPEC, run, lake / "out", params=params(lake, known_after=["dealy"]))
+    assert str(error.value) == "known_after: the source 'trips': has no column 'dealy'. Did you mean 'delay'?"
+
+
+def test_a_feature_that_is_not_there_is_told_with_the_nearest_name(lake: Path) -> None:
+    for key in ([], ["id"]):
+        with pytest.raises(BadInput, match=r"has no column 'form'. Did you mean 'from'\?"):
+            run_component(SPEC, run, lake / "out", params=params(lake, features=["form"], joins=[], key=key))
+
+
+def test_a_runner_that_observes_pays_for_no_heavy_library(lake: Path) -> None:
+    script = (
+        "import sys, json\n"
+        "from components.ingest.main import observe\n"
+        "from components.ingest.spec import IngestParams\n"
+        "observe(IngestParams.parse(json.loads(sys.argv[1]), 'test'))\n"
+        "heavy = {'pandas', 'numpy', 'pyarrow', 'fsspec', 'httpx', 'tensorflow'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script, json.dumps(params(lake))], env=environment, check=True)
