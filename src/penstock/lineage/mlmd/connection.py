@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 20.0
 """How long a call is tried again while other writers are first [s]."""
 
 
@@ -109,7 +109,16 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error, errors.StatusError | RuntimeError) and (_says(error, _BUSY) or _says(error, _LOST))
 
 
-_BUSY = ("database is locked", "deadlock", "lock wait timeout", "could not serialize", "concurrent writes aborted")
+_BUSY = (
+    "database is locked",
+    "deadlock",
+    "lock wait timeout",
+    "could not serialize",
+    "concurrent writes aborted",
+    "please retry",  # somebody else is making the tables
+    "duplicate key value",
+    "tuple concurrently updated",
+)
 _LOST = (
     "transaction already open",
     "gone away",

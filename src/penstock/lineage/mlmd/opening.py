@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +86,9 @@ def explain_open(address: StoreAddress, error: RuntimeError) -> PenstockError:
         return StoreUnavailable(f"{where} was written by an older version of ML Metadata", remedy)
     if address.path is not None:
         return _explain_file(address.path, text)
+    if "subset of tables" in text:
+        remedy = f"A first start was cut short: drop the database {address.database!r} and run again."
+        return StoreUnavailable(f"{where} has only some of its tables", remedy)
     remedy = "Check user, password, database and TLS options; the database must exist or the user may create it."
     if address.scheme == "mysql":
         remedy += " The user must log in by mysql_native_password."
@@ -109,33 +111,36 @@ def explain_call(address: StoreAddress, error: Exception, *, busy: bool) -> Pens
 
 
 def _prepare_file(path: Path) -> None:
-    """Make the folder and, where there is no file yet, an empty database that keeps a write-ahead log.
+    """Where there is no file yet, make a whole one beside it and link it into place.
 
-    With the log, readers and one writer work at once, and a commit syncs once instead of three times; ML Metadata
-    cannot ask for it, but the mode is kept in the file. The file is made under another name and linked into place:
-    Python's SQLite must never open a file that ML Metadata's own copy of SQLite may have open in this process, since
-    closing it would drop the other's locks (sqlite.org/howtocorrupt.html, section 2.2.1).
+    ML Metadata makes its tables one by one: two processes that open a new file at once, or a kill, would leave some
+    of them. The file keeps a write-ahead log, so that readers and one writer work at once and a commit syncs once
+    instead of three times; ML Metadata cannot ask for that, but the mode stays with the file. Python's SQLite may set
+    it only while nobody has the file open: closing a file that ML Metadata's own copy of SQLite has open in the same
+    process would drop its locks (sqlite.org/howtocorrupt.html, section 2.2.1).
     """
-    import sqlite3
-
     if path.is_dir():
         raise BadInput(f"lineage store {path} is a folder", "Name a file in it.")
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}-{threading.get_ident()}")
+    if path.exists():
+        return
+    import sqlite3
+    import tempfile
+
+    from ml_metadata import MetadataStore
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            return
-        with contextlib.closing(sqlite3.connect(partial)) as database:
-            database.execute("PRAGMA journal_mode=WAL")
-        with contextlib.suppress(FileExistsError):  # another process was first
-            os.link(partial, path)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.partial-", dir=path.parent) as folder:
+            partial = Path(folder) / "lineage.sqlite"
+            MetadataStore(connection_config(StoreAddress("sqlite", path=partial)))  # closed as soon as it is made
+            with contextlib.closing(sqlite3.connect(partial)) as database:
+                database.execute("PRAGMA journal_mode=WAL")
+            with contextlib.suppress(FileExistsError):  # another process was first
+                os.link(partial, path)
     except (OSError, sqlite3.Error) as error:
         remedy = "Choose another place, or give this user the right to write there."
         reason = getattr(error, "strerror", None) or str(error)
         raise StoreUnavailable(f"lineage store {path} cannot be made: {reason}", remedy) from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _explain_file(path: Path, text: str) -> PenstockError:
