@@ -21,6 +21,7 @@ from penstock.authoring.pipeline import Pipeline, WiringError
 from penstock.authoring.run_parameters import RunParameter, run_parameters
 from penstock.authoring.strict_yaml import reads_as_text
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
+from penstock.sdk.entry import write_atomically
 
 _HEADER = """\
 # Generated from pipeline.py and pipeline.yaml by `penstock compile {name}`; do not edit.
@@ -58,10 +59,9 @@ def compile_whole(folder: Path, images: Mapping[str, str] | None = None) -> Comp
     components, _ = _build(config, build, {}, images or {})
     config.check_tasks(components)
     settable = run_parameters(config, components)
-    _, spec = _build(config, build, settable, images or {})
+    _, made = _build(config, build, settable, images or {})
     header = _HEADER.format(name=config.file.name, description=" ".join(config.file.description.split()))
-    body = yaml.dump(_plain(spec), Dumper=_Dumper, sort_keys=True, width=110, allow_unicode=True)
-    return Compiled(header + body, components, settable)
+    return Compiled(header + _text_of(made), components, settable)
 
 
 def compile_pipeline(folder: Path, images: Mapping[str, str] | None = None) -> str:
@@ -82,7 +82,7 @@ def write_compiled(folder: Path) -> bool:
     path = folder / COMPILED_FILE
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
-    path.write_text(text, encoding="utf-8")
+    write_atomically(path, text)
     return True
 
 
@@ -118,7 +118,7 @@ def _load_build(folder: Path) -> Build:
 def _build(
     config: Config, build: Build, settable: Mapping[str, RunParameter], images: Mapping[str, str]
 ) -> tuple[dict[str, ComponentSpec], Any]:
-    """Run `build` under kfp; returns the components by task and the PipelineSpec message."""
+    """Run `build` under kfp; returns the components by task, and what kfp made."""
     from kfp import dsl
 
     from penstock.authoring.kfp_component import docstring, function, parameter_of
@@ -151,10 +151,13 @@ def _line(folder: Path, error: Exception) -> str:
     return f"{shown(path)}:{lines[-1]}" if lines else str(shown(path))
 
 
-def _plain(component: Any) -> Any:
+def _text_of(made: Any) -> str:
+    """The PipelineSpec as YAML; a second document holds what is for Kubernetes alone, where there is any."""
     from google.protobuf import json_format
 
-    return _whole(json_format.MessageToDict(component.pipeline_spec))
+    messages = [made.pipeline_spec, *([made.platform_spec] if made.platform_spec.platforms else [])]
+    documents = [_whole(json_format.MessageToDict(message)) for message in messages]
+    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=110, allow_unicode=True)
 
 
 def _whole(value: Any) -> Any:
@@ -163,7 +166,7 @@ def _whole(value: Any) -> Any:
         return {key: _whole(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_whole(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53 else value
 
 
 class _Dumper(yaml.SafeDumper):

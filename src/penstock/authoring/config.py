@@ -118,12 +118,12 @@ class Config:
             ) from None
         plain: dict[str, Any] = params.model_dump(mode="json", exclude_unset=True)
         for key, value in plain.items():
-            self._check_travels(("tasks", task, key), value)
-        return {
-            key: value
-            for key, value in plain.items()
-            if value is not None or self._refuse_null(("tasks", task, key), spec)
-        }
+            location = ("tasks", task, key)
+            # KFP drops a null. That is right where nothing is the default, and would be another value elsewhere.
+            if value is None and spec.params.model_fields[key].default is not None:
+                raise self.wrong(location, "null cannot be passed through KFP", "Leave the key out, or give a value")
+            self._check_travels(location, value)
+        return {key: value for key, value in plain.items() if value is not None}
 
     def check_tasks(self, known: Mapping[str, ComponentSpec]) -> None:
         """Refuse what is said of tasks that the pipeline does not have.
@@ -168,12 +168,6 @@ class Config:
                 self._check_travels((*location, index), item)
         elif isinstance(value, int) and abs(value) > _EXACT:
             raise self.wrong(location, f"{value} is beyond 2^53, the largest integer that KFP carries exactly")
-
-    def _refuse_null(self, location: Location, spec: ComponentSpec) -> bool:
-        """A null is the same as leaving the key out where nothing is the default; elsewhere KFP cannot carry it."""
-        if spec.params.model_fields[str(location[-1])].default is None:
-            return False
-        raise self.wrong(location, "null cannot be passed through KFP", "Leave the key out, or give a value")
 
 
 def read_config(folder: Path) -> Config:

@@ -164,3 +164,15 @@ def test_a_text_stays_a_text_to_every_reader_of_yaml(write_pipeline: Any, tmp_pa
     for spec in (plain(path.read_text()), read_yaml(path).value):
         given = spec["root"]["dag"]["tasks"]["train"]["inputs"]["parameters"]["notes"]
         assert given["runtimeValue"]["constant"] == notes
+
+
+def test_settings_for_kubernetes_alone_are_a_second_document(write_pipeline: Any) -> None:
+    build = (
+        "\nfrom kfp import kubernetes\ndef build(p: Pipeline) -> None:\n"
+        "    kubernetes.add_node_selector(p.task('read', READ).kfp, 'disk', 'fast')\n"
+    )
+    text = compile_pipeline(write_pipeline(build=build, values="name: small\ndescription: Small.\n"))
+    _, platform = yaml.safe_load_all(text)
+    assert platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"] == {
+        "exec-read": {"nodeSelector": {"labels": {"disk": "fast"}}}
+    }
