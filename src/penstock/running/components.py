@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any
 import penstock.artifacts
 import penstock.sdk
 from penstock.artifacts.digest import digest_file, digest_json
-from penstock.sdk import BadInput, ComponentSpec, Params
+from penstock.sdk import BadInput, ComponentSpec, Params, PenstockError
 
 _EXECUTOR_INPUT = "{{$}}"
 
@@ -43,10 +44,21 @@ class DeclaredComponent:
         return digest_json([_code(self.folder), _shared_code(), *(_package_code(name) for name in self.spec.runs)])
 
     def observe(self, params: Params) -> Any:
-        """What it says of the world outside its inputs, None where it depends on nothing there."""
+        """What it says of the world outside its inputs, None where it depends on nothing there.
+
+        Raises:
+            PenstockError: It cannot say: the source is not to be had (operator).
+        """
         if not self.spec.observes:
             return None
-        return importlib.import_module(self.module).observe(params)
+        try:
+            return importlib.import_module(self.module).observe(params)
+        except PenstockError:
+            raise
+        except Exception as error:
+            raise PenstockError(
+                f"{self.spec.name} cannot observe its source: {type(error).__name__}: {error}"
+            ) from error
 
 
 def find_component(words: Sequence[str], roots: Sequence[Path]) -> DeclaredComponent | None:
@@ -89,9 +101,22 @@ def component_roots(compiled: Path) -> list[Path]:
     return list(dict.fromkeys(places))
 
 
-def package_root() -> Path:
-    """The folder from which `penstock` itself is imported."""
-    return Path(penstock.sdk.__path__[0]).resolve().parent.parent
+def package_root(links: Path) -> Path:
+    """A folder from which `penstock` can be imported, and nothing else that is installed beside it.
+
+    Other environments need this package but none of our libraries, so for an installed one there is a link.
+
+    Args:
+        links: A folder to keep the link in.
+    """
+    package = Path(penstock.sdk.__path__[0]).resolve().parent
+    if package.parent.name not in ("site-packages", "dist-packages"):
+        return package.parent
+    links.mkdir(parents=True, exist_ok=True)
+    fresh, link = links / f".penstock-{os.getpid()}", links / package.name
+    fresh.symlink_to(package)
+    fresh.replace(link)
+    return links
 
 
 @cache

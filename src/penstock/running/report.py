@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock.artifacts import ModelEvaluation
 from penstock.lineage.records import ArtifactRecord
 from penstock.running.events import RunResult, TaskReport
+from penstock.sdk.executor import RuntimeArtifact
 
 VERSION = 1
 """Raised when a key changes its meaning or goes away; new keys may come at any time."""
@@ -16,7 +18,7 @@ def report(result: RunResult) -> dict[str, Any]:
 
     Returns:
         Plain values only, in a stable order: the run's id, state, exit code, times [s], parameters, every task with
-        its outputs, and the gates' verdicts.
+        its outputs, the gates' verdicts, and the metrics of each evaluation.
     """
     return {
         "version": VERSION,
@@ -33,6 +35,7 @@ def report(result: RunResult) -> dict[str, Any]:
             for task in result.tasks
             if task.decision
         ],
+        "metrics": {task.task: found for task in result.tasks if (found := _evaluation(task)) is not None},
     }
 
 
@@ -54,6 +57,15 @@ def task_report(task: TaskReport) -> dict[str, Any]:
         "parameters": dict(task.parameters),
         "outputs": [artifact_report(artifact) for artifact in task.outputs],
     }
+
+
+def _evaluation(task: TaskReport) -> Any:
+    """The metrics, overall and per slice, that a task put out; None when it evaluates nothing."""
+    for artifact in task.outputs:
+        evaluation = ModelEvaluation(RuntimeArtifact(uri=artifact.uri).local_path())
+        if artifact.kind == ModelEvaluation.kind and (evaluation.path / "evaluation.json").exists():
+            return evaluation.read_json("evaluation.json")
+    return None
 
 
 def artifact_report(artifact: ArtifactRecord) -> dict[str, Any]:

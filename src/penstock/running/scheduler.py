@@ -42,7 +42,6 @@ class _Running:
     folder: WorkFolder
     scratch: Scratch
     record: ExecutionRecord
-    began: float
 
 
 @dataclass
@@ -175,16 +174,17 @@ class Scheduler:
         write_executor_input(job, folder)
         resumable = self.use_cache and work.cacheable
         scratch = self.home.scratch_for(job.key if resumable else "", otherwise=folder.temporary / "scratch")
-        began = time.monotonic()
         record = self.recorder.start(job, attempt)
-        self._running[work.id] = _Running(job, attempt, folder, scratch, record, began)
+        self._running[work.id] = _Running(job, attempt, folder, scratch, record)
         self.on_event(TaskStarted(work.id, job.label, attempt))
         self.workers.start(order_for(job, folder, scratch.path))
 
     def _patience(self) -> float | None:
         """How long to wait for a task to end before looking again [s]; None for as long as it takes."""
-        times = [w.not_before for w in self._waiting if w.not_before] + ([self._deadline] if self._deadline else [])
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        now = time.monotonic()
+        times = [w.not_before for w in self._waiting if w.not_before > now]
+        times += [self._deadline] if self._deadline else []
+        return max(0.0, min(times) - now) if times else None
 
     # --- after the work
 
@@ -195,7 +195,7 @@ class Scheduler:
             running.job.label,
             running.job.component_name,
             State.COMPLETE,
-            seconds=time.monotonic() - running.began,
+            seconds=ended.seconds,
             cpu_seconds=ended.cpu_seconds,
             peak_memory_bytes=ended.peak_memory_bytes,
             rows=ended.rows,

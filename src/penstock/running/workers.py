@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import subprocess
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from penstock.artifacts import Decision
-from penstock.running.components import package_root
 from penstock.running.environments import Environment
 from penstock.running.zygote import PACKET_BYTES
 
@@ -46,6 +46,8 @@ class Exit:
 
     code: int
     """Its exit code; negative for the signal that killed it."""
+    seconds: float
+    """Wall time from the fork to the end [s]: waiting for imports is not the task's time."""
     cpu_seconds: float
     peak_memory_bytes: int
     error: str = ""
@@ -71,6 +73,7 @@ class _Task:
     pipe: int
     rung: _Rung
     pid: int = 0
+    began: float = 0.0
     unread: bytes = b""
     message: dict[str, Any] = field(default_factory=dict)
 
@@ -79,14 +82,14 @@ class Workers:
     """All zygotes and tasks of one run.
 
     Args:
-        roots: Folders that components are imported from.
+        roots: Folders that `penstock` and components are imported from, in every environment.
         lock: The run's lock, inherited by every process: the run is alive while one of them lives.
         log: Where the zygotes' own output goes: what libraries say while they are imported.
         on_progress: Told task id, done, total and unit.
     """
 
     def __init__(self, roots: Sequence[Path], lock: int, log: Path, on_progress: OnProgress) -> None:
-        self._path = [str(package_root()), *map(str, roots)]
+        self._path = list(map(str, roots))
         self._lock = lock
         self._log = log
         self._on_progress = on_progress
@@ -230,7 +233,7 @@ class Workers:
             self._grow_next()
         elif message["event"] == "started":
             if task := self._tasks.get(message["id"]):
-                task.pid = message["pid"]
+                task.pid, task.began = message["pid"], time.monotonic()
             else:  # it was called off before it began
                 _signal(message["pid"], signal.SIGKILL)
         elif message["event"] == "ended" and (task := self._tasks.get(message["id"])):
@@ -279,6 +282,7 @@ class Workers:
                 task.order.id,
                 Exit(
                     code,
+                    time.monotonic() - task.began if task.pid else 0.0,
                     cpu_seconds,
                     peak_memory_bytes,
                     error=task.message.get("error", "") or _why(code, result),
