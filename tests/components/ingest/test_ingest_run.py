@@ -199,3 +199,11 @@ def test_a_runner_that_observes_pays_for_no_heavy_library(lake: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", script, json.dumps(params(lake))], env=environment, check=True)
+
+
+def test_rows_without_identity_are_all_kept(lake: Path) -> None:
+    with (lake / "trips/2013-01-03/v1.csv").open("a") as file:
+        file.write("5,2013-01-03T05:00:00Z,LGA,1\n")
+    result = run_component(SPEC, run, lake / "out", params=params(lake, key=[], duplicates="keep_all"))
+    assert result.outputs["examples"].metadata["duplicates_removed"] == 0
+    assert result.outputs["examples"].read("eval").column("id").to_pylist() == [4, 4, 5, 5]
