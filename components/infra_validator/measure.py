@@ -17,6 +17,7 @@ from penstock.artifacts import Reason, Verdict
 from penstock.sdk import PenstockError
 
 _LOAD_TEST = "penstock.serving.load_test"
+_SAYS = "penstock.serving: "
 _MODEL_REFUSED = 3
 """The server's exit code when it is the model that cannot be served."""
 _LAST_BREATH_SECONDS = 2.0
@@ -43,7 +44,7 @@ def wait_until_ready(client: Client, server: Child, params: InfraValidatorParams
             text = f"the model was not ready within {params.timeout_seconds:g} s"
             return logic.failed("timeout_seconds", "start", text)
         if code == _MODEL_REFUSED:
-            return logic.failed("loads", "start", server.last_words().removeprefix("penstock.serving: "))
+            return logic.failed("loads", "start", server.last_words(_SAYS).removeprefix(_SAYS))
         if code < 0:
             return logic.failed("loads", "start", _death(server))
         raise PenstockError(f"could not measure: the server did not start: {server.last_words()}") from None

@@ -44,6 +44,8 @@ class Child:
         stdout: Path | None = None,
         keep: socket.socket | None = None,
     ) -> None:
+        for file in (output, stdout or output):
+            file.unlink(missing_ok=True)  # of an earlier try that was killed
         self.output = output
         self.exit_code: int | None = None
         parent = os.getpid()
@@ -83,10 +85,11 @@ class Child:
                 return int(line.split()[1]) * 1024
         return 0
 
-    def last_words(self) -> str:
-        """The last line that it wrote to standard error, shortened."""
+    def last_words(self, start: str = "") -> str:
+        """The last line that it wrote to standard error, shortened; the last one that begins so, if any does."""
         lines = [line.strip() for line in self.output.read_text(encoding="utf-8", errors="replace").splitlines()]
-        return next((line[:400] for line in reversed(lines) if line), "it wrote nothing")
+        said = [line for line in lines if line.startswith(start)] or lines
+        return next((line[:400] for line in reversed(said) if line), "it wrote nothing")
 
     def __enter__(self) -> Child:
         return self
