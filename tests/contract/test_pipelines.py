@@ -16,6 +16,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from penstock.authoring import documents
 from penstock.authoring.compiling import check_compiled, compile_whole
+from penstock.authoring.config import read_config
 from penstock.authoring.discovery import find_components, find_pipelines
 
 ROOT = Path(__file__).parents[2]
@@ -94,3 +95,23 @@ def test_its_readme_shows_what_a_run_may_set(folder: Path) -> None:
     assert documents.with_section(readme, "run parameters", table) == readme, "run ci/generate"
     for task in compile_whole(folder).components:
         assert f"`{task}`" in readme, f"the README does not speak of the task {task}"
+
+
+@EACH
+def test_values_arrive_at_the_component_as_they_were_written(folder: Path) -> None:
+    """Through KFP's numbers, mappings without order and defaults, every task gets the parameters of pipeline.yaml."""
+    spec = yaml.safe_load((folder / "compiled.yaml").read_text())
+    defaults = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    graphs = [spec["root"]["dag"], *(item["dag"] for item in spec["components"].values() if "dag" in item)]
+    tasks = {task["taskInfo"]["name"]: task for graph in graphs for task in graph["tasks"].values()}
+    config = read_config(folder)
+    for name, component in compile_whole(folder).components.items():
+        arrived = {}
+        for key, source in tasks[name].get("inputs", {}).get("parameters", {}).items():
+            if "runtimeValue" in source:
+                arrived[key] = source["runtimeValue"]["constant"]
+            else:
+                settable = defaults[source["componentInputParameter"].removeprefix("pipelinechannel--")]
+                arrived |= {key: settable["defaultValue"]} if "defaultValue" in settable else {}
+        written = component.params.model_validate(config.values(name, component))
+        assert component.params.parse(arrived, name) == written
