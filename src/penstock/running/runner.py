@@ -37,6 +37,7 @@ from penstock.sdk import ExitCode, PenstockError
 
 _HASHING_THREADS = 4
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNWRITABLE = (*_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT)
 
 
 def run_pipeline(
@@ -161,5 +162,7 @@ def _told_clearly(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
         hint = "What was finished is kept: make space and run again" if error.errno in _FULL else ""
         raise PenstockError(f"the state folder {home} cannot be written: {error.strerror}", hint) from error

@@ -128,7 +128,8 @@ class Workers:
         """Wait for something to happen, at most `timeout` seconds; returns the tasks that ended."""
         if not self._ended:
             for key, _ in self._selector.select(timeout):
-                key.data()
+                if self._selector.get_map().get(key.fileobj) is key:  # not closed meanwhile on another's news
+                    key.data()
         ended, self._ended = self._ended, []
         return ended
 
