@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.evaluator.measurement import Measurement, Role, difference
+from components.evaluator.measurement import Measurement, Role, difference, significant
 from components.evaluator.metrics import CurveMetric, SumMetric
 from components.evaluator.plan import Plan
 from components.evaluator.resampling import Kernel, standard_errors
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     Array = npt.NDArray[np.float64]
+
+
+_VALUE_DIGITS, _ERROR_DIGITS = 12, 4
+"""Significant digits that are kept; the bootstrap is surer of no more than two."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,8 @@ def vectorised(task: Task) -> Measurement:
         slices=tuple(keys[i] for i in kept),
         slice_rows=rows[kept],
         metrics=task.plan.names,
-        values={role: found[kept] for role, found in values.items()},
-        errors={role: found[kept] for role, found in errors.items()},
+        values={role: significant(found[kept], _VALUE_DIGITS) for role, found in values.items()},
+        errors={role: significant(found[kept], _ERROR_DIGITS) for role, found in errors.items()},
         replicates=task.replicates,
         unfit={role: int((~good).sum()) for role, good in fit.items()},
     )

@@ -156,6 +156,8 @@ def _check(measured: Measurement, threshold: Threshold, index: int, confidence: 
         text += f"; too few rows to judge (fewer than {_FEWEST_ROWS if index == 0 else min_rows:,})"
     elif math.isnan(found.value):
         text += "; undefined there (a class is missing, or nothing was predicted positive)"
+    elif math.isnan(found.lower):
+        text += "; without an interval, so nothing can be said"
     reason = Reason(
         rule=f"{threshold.metric}.{threshold.kind}_threshold",
         subject=subject,
@@ -179,10 +181,10 @@ def _sentence(
         f"{word} {bound:.4g}" for word, bound in zip(("at least", "at most"), bounds, strict=True) if bound is not None
     ]
     sign = "+" if threshold.kind == "change" else ""
-    return (
-        f"{what} {found.value:{sign}.4f} [{found.lower:{sign}.4f}, {found.upper:{sign}.4f}] "
-        f"({on}); asked: {' and '.join(asked) or 'nothing'}"
-    )
+    estimate = f"{found.value:{sign}.4f}"
+    if math.isfinite(found.lower):
+        estimate += f" [{found.lower:{sign}.4f}, {found.upper:{sign}.4f}]"
+    return f"{what} {estimate} ({on}); asked: {' and '.join(asked) or 'nothing'}"
 
 
 def _slack(value: float, lower: float | None, upper: float | None) -> float:

@@ -99,5 +99,5 @@ def _of_slice(m: Measurement, index: int, confidence: float) -> dict[str, dict[s
 
 
 def _number(value: float) -> float | None:
-    """Ten significant digits, so that the last bits of a sum do not make two artifacts differ."""
-    return float(f"{value:.10g}") if math.isfinite(value) else None
+    """What is undefined is null."""
+    return value if math.isfinite(value) else None

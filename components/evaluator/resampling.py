@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 _POISSON_TABLE = (94, 94, 47, 16, 4, 1)
 """How many of 256 equally likely bytes stand for the weight 0, 1, 2, ...: Poisson(1) to within 0.4% in mean and
 variance, so standard errors are right to 0.2%, at a tenth of the cost of exact draws."""
-_BLOCK_CELLS = 32_000_000
-"""Weights held at a time: 128 MB of them."""
+_BLOCK_CELLS = 4_000_000
+"""Weights held at a time: 16 MB, so that what is made of them stays in the cache."""
+_BLOCK_REPLICATES = 16
+"""But at least so many replicates, a line of the cache for each row."""
 _MOST_UNDEFINED = 0.01
 """Share of replicates that may leave a metric undefined before its standard error counts as unknown."""
 
@@ -150,11 +152,11 @@ class Kernel:
             if any(curve.needs_negatives_above for curve in wanted.values()):
                 all_neg, neg_above = _totals_and_above(neg, cells.starts)
             else:
-                all_neg, neg_above = np.add.reduceat(neg, cells.starts, axis=0), None
+                all_neg, neg_above = _per_slice(neg, cells.starts), None
             for name, curve in wanted.items():
                 shares = curve.increment(pos, neg, pos_above, neg_above)
                 whole = np.asarray(curve.scale(all_pos, all_neg), dtype=np.float64)
-                area = np.add.reduceat(shares, cells.starts, axis=0, dtype=np.float64)
+                area = _per_slice(shares, cells.starts)
                 areas[name][cells.slices] = np.divide(area, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
         return areas
 
@@ -175,7 +177,7 @@ def standard_errors(kernel: Kernel, replicates: int, seed: int) -> dict[Role, Ar
 
     table = np.repeat(np.arange(len(_POISSON_TABLE), dtype=np.float32), _POISSON_TABLE)
     random = np.random.default_rng(seed)
-    per_block = max(1, min(replicates, _BLOCK_CELLS // max(kernel.n_rows, 1)))
+    per_block = max(_BLOCK_REPLICATES, _BLOCK_CELLS // max(kernel.n_rows, 1))
     blocks: dict[Role, list[Array]] = {}
     for done in range(0, replicates, per_block):
         size = min(per_block, replicates - done)
@@ -231,6 +233,16 @@ def _cells(codes: Codes, offset: int, label: Array, score: Array) -> _Cells:
 
     positive = label[rows] == 1.0
     return _Cells(membership(positive), membership(~positive), starts, slice_of_cell[starts] + offset)
+
+
+def _per_slice(part: Array, starts: Codes) -> Array:
+    """Sum the cells of each slice, by products with ones: several times as fast as `np.add.reduceat`."""
+    import numpy as np
+
+    ones = np.ones(len(part), dtype=part.dtype)
+    bounds = zip(starts.tolist(), [*starts[1:].tolist(), len(part)], strict=True)
+    sums = [ones[start:stop] @ part[start:stop] for start, stop in bounds]
+    return np.array(sums, dtype=np.float64).reshape(len(starts), part.shape[1])
 
 
 def _totals_and_above(part: Array, starts: Codes) -> tuple[Array, Array]:
