@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.running.pipeline_spec import Dag, FromInput, ParameterDef, PipelineSpec, Task
+from penstock.running.pipeline_spec import CHANNEL, Dag, FromInput, ParameterDef, PipelineSpec, Task
 from penstock.running.values import WrongType, coerce, parse_text
 from penstock.sdk.errors import BadInput
 
@@ -215,7 +215,7 @@ def settable(spec: PipelineSpec) -> dict[str, str]:
 def _settings(spec: PipelineSpec) -> dict[str, str]:
     """The same, all tasks by their paths, without the inputs that kfp made up."""
     every = _settable(spec, spec.root.body, "", {name: name for name in spec.parameters})
-    return {setting: name for setting, name in every if "pipelinechannel--" not in setting}
+    return {setting: name for setting, name in every if CHANNEL not in setting}
 
 
 def _settable(spec: PipelineSpec, body: Any, prefix: str, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:

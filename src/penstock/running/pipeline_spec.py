@@ -21,6 +21,9 @@ from penstock.running.values import ParameterType
 ROOT = "root"
 """The name of the component that is the pipeline itself."""
 
+CHANNEL = "pipelinechannel--"
+"""What kfp puts before the names of inputs that it makes up to carry values into groups of tasks."""
+
 
 @dataclass(frozen=True)
 class ParameterDef:

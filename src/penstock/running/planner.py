@@ -14,6 +14,7 @@ from typing import Any
 from penstock.running.binding import Selection, run_parameters
 from penstock.running.expressions import ExpressionError
 from penstock.running.pipeline_spec import (
+    CHANNEL,
     Component,
     ContainerExecutor,
     Dag,
@@ -101,7 +102,11 @@ class Planner:
         return ready
 
     def ended(self) -> list[Ended]:
-        """The ends since the last call: container tasks and importers, and graphs that failed by themselves."""
+        """The ends since the last call, in their order.
+
+        Container tasks and importers only. Those in a graph that was skipped end with it; those in a graph that could
+        not be started, because its condition or its items could not be made out, have failed with it.
+        """
         ended, self._ended = self._ended, []
         return ended
 
@@ -186,10 +191,9 @@ class Planner:
             self._iterate(node)
         else:
             prefix, path = f"{node.id}/", f"{node.scope.path}{task.name}/"
-            node.children = [
-                Scope(component, prefix, path, node, parameters=inputs.parameters, artifacts=inputs.artifacts)
-            ]
-            self._open(node.children[0])
+            scope = Scope(component, prefix, path, node, parameters=inputs.parameters, artifacts=inputs.artifacts)
+            node.children = [scope]
+            self._open(scope)
 
     def _iterations(self, node: Node, loop: Loop, component: Component, inputs: Inputs) -> Iterator[Scope]:
         if loop.artifacts:
@@ -243,18 +247,15 @@ class Planner:
 
     def _end(self, node: Node, fate: Fate, why: str = "") -> None:
         node.fate, node.why = fate, why
-        scope, component = node.scope, self.spec.component(node.task)
-        if not isinstance(component.body, Dag):
-            self._over[node.id] = node
-            self._ended.append(Ended(node.id, fate, why))
-        elif fate is Fate.SKIPPED:
-            path = f"{scope.path}{node.task.name}/"
-            self._ended.extend(Ended(i, fate, why) for i in self._inside(component.body, f"{node.id}/", path))
+        scope, body = node.scope, self.spec.component(node.task).body
         inside = any(child.failed for child in node.children)
-        if fate is Fate.FAILED and isinstance(component.body, Dag) and not inside:
-            self._ended.append(Ended(node.id, fate, why))
         if fate is Fate.FAILED:
             scope.failed = scope.failed or (why if inside else f"{node.id} failed: {why}")
+        if not isinstance(body, Dag):
+            self._over[node.id] = node
+            self._ended.append(Ended(node.id, fate, why))
+        elif fate is not Fate.SUCCEEDED and not inside:
+            self._never_started(node, body)
         scope.open -= 1
         for name in scope.dag.downstream[node.task.name]:
             waiting = scope.nodes.get(name)
@@ -264,6 +265,13 @@ class Planner:
                     self._queue.append(waiting)
         if not scope.open:
             self._close(scope)
+
+    def _never_started(self, node: Node, dag: Dag) -> None:
+        """A graph was skipped, or could not be started: its tasks end as it does."""
+        fate = node.fate or Fate.SKIPPED
+        why = f"{node.id}: {node.why}" if fate is Fate.FAILED else node.why
+        path = f"{node.scope.path}{node.task.name}/"
+        self._ended.extend(Ended(id_, fate, why) for id_ in self._inside(dag, f"{node.id}/", path))
 
     def _inside(self, dag: Dag, prefix: str, path: str) -> Iterator[str]:
         """The container tasks and importers in a graph that is not started at all."""
@@ -306,7 +314,7 @@ def _why_not(condition: str, visible: Mapping[str, Any]) -> str:
     for name in sorted(visible, key=len, reverse=True):
         named = f"inputs.parameter_values['{name}']"
         if named in text:
-            bare = name.removeprefix("pipelinechannel--")
+            bare = name.removeprefix(CHANNEL)
             text = text.replace(named, bare)
             values.append(f"{bare} is {short(visible[name])}")
     return f"condition is false: {text} ({', '.join(sorted(values))})"

@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.running.expressions import ExpressionError
 from penstock.running.pipeline_spec import (
+    CHANNEL,
     Binding,
     Component,
     Constant,
@@ -68,7 +69,7 @@ def resolve(task: Task, component: Component, scope: Scope) -> Inputs:
         if value is not None:
             parameters[name] = _typed(name, value, component)
         elif not definition.optional and not (task.loop and task.loop.item == name):
-            raise Unfit(f"its input {name!r} has no value")
+            raise Unfit(f"its input {name.removeprefix(CHANNEL)!r} has no value")
     return Inputs(parameters, _artifacts(task, component, scope), {**given, **parameters})
 
 

@@ -130,5 +130,5 @@ def test_a_condition_on_an_input_without_a_value_fails_its_graph_and_says_so(pla
 
     played = play(unknowable)
     assert played.planner.fate is Fate.FAILED
-    assert played.fates == {"condition-1": Fate.FAILED, "word": Fate.SUCCEEDED}
-    assert played.why["condition-1"] == "its input 'pipelinechannel--text' has no value"
+    assert played.fates == {"condition-1/number": Fate.FAILED, "word": Fate.SUCCEEDED}
+    assert played.why["condition-1/number"] == "condition-1: its input 'text' has no value"

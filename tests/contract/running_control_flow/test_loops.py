@@ -169,6 +169,23 @@ def test_collecting_leaves_out_the_items_whose_task_was_skipped(play, parts):
     assert play(loop).works["typed"].parameters["many"] == [2, 3]
 
 
+def test_a_loop_whose_items_cannot_be_made_out_fails_what_is_in_it(play, parts):
+    def loop():
+        with dsl.ParallelFor([1]) as item:
+            parts.number(n=item)
+        with dsl.ParallelFor(parts.items().output) as item:
+            parts.number(n=item.a)
+
+    played = play(loop, answers={"items": [{"b": 1}]})
+    assert played.fates["for-loop-3[0]/number-2"] is Fate.FAILED
+    assert "there is no 'a'; there is b" in played.why["for-loop-3[0]/number-2"]
+
+    played = play(loop, answers={"items": [5]})
+    assert played.fates["for-loop-3/number-2"] is Fate.FAILED
+    assert played.why["for-loop-3/number-2"] == "for-loop-3: item 0 of its loop: 5 is not a mapping"
+    assert played.fates["for-loop-2[0]/number"] is Fate.SUCCEEDED
+
+
 def test_an_item_of_the_wrong_type_fails_the_task_that_takes_it(play, parts):
     def loop(numbers: list = [1, "two"]):
         with dsl.ParallelFor(numbers) as item:
