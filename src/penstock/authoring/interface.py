@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from penstock.sdk import ComponentSpec, In
+from penstock.sdk import BadInput, ComponentSpec, In
 
 ParameterType = Literal["STRING", "BOOLEAN", "NUMBER_INTEGER", "NUMBER_DOUBLE", "LIST", "STRUCT"]
 """KFP's parameter types, by the names of its PipelineSpec."""
@@ -93,7 +93,7 @@ def describe(spec: ComponentSpec) -> Interface:
     """Read a component's interface off its declaration.
 
     Raises:
-        ValueError: A parameter has a type that KFP cannot carry (author of the component).
+        BadInput: A parameter has a type that KFP cannot carry (author of the component).
     """
     schema = spec.params.model_json_schema()
     definitions = schema.get("$defs", {})
@@ -106,7 +106,10 @@ def describe(spec: ComponentSpec) -> Interface:
         module=spec.module,
         gate=spec.gate,
         parameters=tuple(
-            Parameter(**vars(key), type=_parameter_type(f"{spec.name}.{key.name}", properties[key.name], definitions))
+            Parameter(
+                **vars(key),
+                type=_parameter_type(f"component {spec.name}, parameter {key.name}", properties[key.name], definitions),
+            )
             for key in _keys(schema, definitions)
         ),
         structures=_structures(definitions),
@@ -161,12 +164,12 @@ def _text(node: dict[str, Any], definitions: dict[str, Any]) -> str:
 def _parameter_type(where: str, node: dict[str, Any], definitions: dict[str, Any]) -> ParameterType:
     """The one KFP type that carries every value that the JSON schema allows."""
     if node.get("uniqueItems"):
-        raise ValueError(f"{where}: a set has no order; use a tuple")
+        raise BadInput(f"{where}: a set has no order", "Use a tuple")
     found = _json_types(node, definitions) - {"null"}
     if found == {"integer", "number"}:
         found = {"number"}
     if len(found) != 1:
-        raise ValueError(f"{where}: KFP carries one type a parameter, and this one allows {sorted(found) or 'any'}")
+        raise BadInput(f"{where}: KFP carries one type a parameter, and this one allows {sorted(found) or 'any'}")
     return _TYPES[found.pop()]
 
 

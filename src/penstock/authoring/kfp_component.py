@@ -45,7 +45,7 @@ def kfp_component(spec: ComponentSpec, task: str = "", images: Mapping[str, str]
         images: Image references by environment name; `penstock/<environment>:<version>` for those not given.
 
     Raises:
-        ValueError: A parameter has a type that KFP cannot carry (author of the component).
+        BadInput: A parameter has a type that KFP cannot carry (author of the component).
     """
     interface = describe(spec)
     image = (images or {}).get(spec.image, f"penstock/{spec.image}:{__version__}")

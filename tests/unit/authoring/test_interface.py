@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from penstock.artifacts import Examples, Model, ModelBlessing
 from penstock.authoring.interface import describe
-from penstock.sdk import ComponentSpec, In, Lookup, Out, Params
+from penstock.sdk import BadInput, ComponentSpec, In, Lookup, Out, Params
 
 
 class Size(StrEnum):
@@ -114,9 +114,11 @@ class SetParams(Params):
 
 
 def test_a_type_that_kfp_cannot_carry_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"judge.either: KFP carries one type .*'integer', 'string'"):
+    with pytest.raises(
+        BadInput, match=r"component judge, parameter either: KFP carries one type .*'integer', 'string'"
+    ):
         describe(spec(MixedParams))
-    with pytest.raises(ValueError, match=r"judge.names: a set has no order; use a tuple"):
+    with pytest.raises(BadInput, match=r"parameter names: a set has no order\. Use a tuple"):
         describe(spec(SetParams))
 
 
