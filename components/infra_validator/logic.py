@@ -117,7 +117,7 @@ def compare(subject: str, expected: Sequence[float], answered: Sequence[float], 
     excess = [abs(a - e) / max(1.0, abs(e)) for e, a in zip(expected, answered, strict=True)]
     differing = [index for index, value in enumerate(excess) if not value <= tolerance]  # NaN differs
     if not differing:
-        text = f"{subject}: {len(expected)} rows are scored as by the trainer, within {tolerance:g}"
+        text = f"{len(expected)} rows are scored as by the trainer, within {tolerance:g}"
         evidence = {"rows": len(expected), "tolerance": tolerance}
         return Reason(rule=rule, subject=subject, verdict=Verdict.SUCCESSFUL, text=text, evidence=evidence)
     worst = max(differing, key=lambda index: excess[index] if excess[index] == excess[index] else math.inf)
