@@ -136,7 +136,7 @@ def should_stop(losses: Sequence[float], patience: int) -> bool:
         >>> should_stop([0.5, 0.4, 0.41, 0.42], 2), should_stop([0.5, 0.4, 0.41], 2), should_stop([0.5, 0.6], 0)
         (True, False, False)
     """
-    return patience > 0 and len(losses) - 1 - int(np.argmin(losses)) >= patience
+    return patience > 0 and bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= patience
 
 
 def handful(labels: Floats, count: int) -> npt.NDArray[np.intp]:
