@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.running.home import Home
 from tests.e2e.tiny_pipeline import HERE, digests, finish, run, start, states, write_pipeline
 
 DONE = dict.fromkeys(("numbers", "double", "judge", "publish"), "complete")
@@ -129,6 +130,32 @@ def test_a_closed_gate_ends_with_3_also_from_the_cache(compiled: Path, home: Pat
         assert states(closed)["publish"] == "skipped"
         assert closed["verdicts"][0]["gate"] == "closed"
         assert closed["verdicts"][0]["reasons"][0]["text"] == "3 of 1"
+
+
+def looked_up(home: Path, document: dict) -> str:
+    """The digest of what `judge` found in the lineage, empty for nothing."""
+    judge = next(e for e in Home(home).lineage().run(document["run_id"]).executions if e.task == "judge")
+    return next((i.digest for i in judge.inputs if i.name == "before"), "")
+
+
+def test_what_is_looked_up_is_an_input_and_never_the_task_s_own_work(compiled: Path, home: Path) -> None:
+    first = run(compiled, home)
+    assert looked_up(home, first) == ""
+    assert states(run(compiled, home)) == CACHED
+    other = run(compiled, home, factor=3)
+    assert looked_up(home, other) == digests(first)["judge.blessing"]
+    assert states(run(compiled, home, factor=3)) == CACHED
+    back = run(compiled, home)
+    assert states(back) == {**CACHED, "judge": "complete"}
+    assert looked_up(home, back) == digests(other)["judge.blessing"]
+
+
+def test_a_damaged_past_is_told_not_ignored(compiled: Path, home: Path) -> None:
+    first = run(compiled, home)
+    shutil.rmtree(task(first, "judge")["outputs"][0]["uri"])
+    failed = run(compiled, home, code=1, factor=3)
+    assert "was changed or removed" in task(failed, "judge")["why"]
+    assert states(failed)["publish"] == "skipped"
 
 
 def test_retries_until_it_succeeds(tmp_path: Path, home: Path) -> None:

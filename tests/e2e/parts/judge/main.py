@@ -6,12 +6,13 @@ from penstock.sdk import Context, main
 
 
 def run(context: Context[JudgeParams]) -> None:
-    count = len(list(context.input("examples", Examples).path.iterdir()))
+    examples = context.input("examples", Examples)
+    count = len(list(examples.path.iterdir()))
     verdict = Verdict.SUCCESSFUL if count <= context.params.most else Verdict.FAILED
     reason = Reason(rule="most", subject="overall", verdict=verdict, text=f"{count} of {context.params.most}")
     consequence = Consequence.PROCEED if verdict is Verdict.SUCCESSFUL else Consequence.STOP
     decision = Decision(verdict=verdict, consequence=consequence, reasons=(reason,))
-    context.decide(decision, context.output("blessing", ModelBlessing))
+    context.decide(decision, context.output("blessing", ModelBlessing), examples_digest=examples.digest)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ SPEC = ComponentSpec(
     params=JudgeParams,
     inputs={
         "examples": In(Examples),
-        "before": In(Examples, optional=True, lookup=Lookup("previous", other_than="examples")),
+        "before": In(ModelBlessing, optional=True, lookup=Lookup("previous", other_than="examples")),
     },
     outputs={"blessing": Out(ModelBlessing)},
     gate=True,
