@@ -88,23 +88,25 @@ def assess(
             for split in tables
         }
 
-    def conclude(findings: Sequence[Finding]) -> Decision:
+    def conclude(findings: Sequence[Finding], judged: Mapping[str, Judged]) -> Decision:
         limit = params.max_quarantine_fraction
-        return decide(findings, counts, max_quarantine_fraction=limit, reviewed=reviewed is not None)
+        measured = {split: judged[split].distances for split in judged}
+        return decide(findings, counts, measured, max_quarantine_fraction=limit, reviewed=reviewed is not None)
 
     judged = judge_all()
     located = {s: locate(s, tables[s], schema, judged[s].findings, params.rules) for s in tables}
     counts = {s: SplitCount(rows=tables[s].num_rows, bad=int(located[s].mask.sum())) for s in tables}
     rows = [finding for split in tables for finding in located[split].findings]
     others = [f for s in tables for f in with_examples(judged[s].findings, tables[s]) if f.kind is not Kind.ROWS]
-    decision = conclude([*rows, *others])
+    decision = conclude([*rows, *others], judged)
     bad = [split for split, count in counts.items() if count.bad]
     if decision.gate == "open" and bad:
         # Again without the bad rows: what they hid comes to light, what they caused goes away.
         for split in bad:
             statistics[split] = compute_statistics(tables[split].filter(~located[split].mask), reviewed)
-        others = [_beyond_rows(finding) for again in judge_all().values() for finding in again.findings]
-        decision = conclude([*rows, *others])
+        again = judge_all()
+        others = [_beyond_rows(finding) for split in again for finding in again[split].findings]
+        decision = conclude([*rows, *others], again)
     return Assessment(decision, (*rows, *others), judged, located, statistics, schema)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from components.data_validator.logic import KINDS, Finding, Kind
+from components.data_validator.logic import KINDS, Distance, Finding, Kind
 from components.data_validator.statistics import validate
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ class Judged:
 
     anomalies: anomalies_pb2.Anomalies
     findings: tuple[Finding, ...]
+    distances: tuple[Distance, ...]
+    """Whatever a comparator of the schema measured, above its threshold or not."""
 
 
 def judge(
@@ -52,7 +54,7 @@ def judge(
         _merge_comparisons(skew, into=anomalies)
     rows = statistics[split].datasets[0].num_examples
     findings = [f for f in _findings(split, anomalies, rows) if not structure_only or f.kind is Kind.STRUCTURE]
-    return Judged(anomalies, tuple(findings))
+    return Judged(anomalies, tuple(findings), tuple(_distances(anomalies)))
 
 
 def _findings(split: str, anomalies: anomalies_pb2.Anomalies, rows: int) -> list[Finding]:
@@ -90,21 +92,16 @@ def _merge_comparisons(skew: anomalies_pb2.Anomalies, *, into: anomalies_pb2.Ano
     into.drift_skew_info.extend(skew.drift_skew_info)
 
 
-def distances(anomalies: anomalies_pb2.Anomalies) -> list[dict[str, Any]]:
-    """Every distance that was measured, with its threshold, whether above it or not."""
+def _distances(anomalies: anomalies_pb2.Anomalies) -> list[Distance]:
     from tensorflow_metadata.proto.v0.anomalies_pb2 import DriftSkewInfo
 
-    measured = []
-    for info in anomalies.drift_skew_info:
-        for what, measurements in (("drift", info.drift_measurements), ("skew", info.skew_measurements)):
-            measured += [
-                {
-                    "feature": ".".join(info.path.step),
-                    "of": what,
-                    "type": DriftSkewInfo.Measurement.Type.Name(m.type).lower(),
-                    "value": m.value,
-                    "threshold": m.threshold,
-                }
-                for m in measurements
-            ]
-    return sorted(measured, key=lambda m: (m["of"], m["feature"]))
+    name = DriftSkewInfo.Measurement.Type.Name
+    measured = [
+        Distance(
+            feature=".".join(info.path.step), of=what, type=name(m.type).lower(), value=m.value, threshold=m.threshold
+        )
+        for info in anomalies.drift_skew_info
+        for what, measurements in (("drift", info.drift_measurements), ("skew", info.skew_measurements))
+        for m in measurements
+    ]
+    return sorted(measured, key=lambda d: (d.of, d.feature))

@@ -107,28 +107,48 @@ class SplitCount(BaseModel):
         return self.bad / self.rows if self.rows else 0.0
 
 
+class Distance(BaseModel):
+    """How far a feature's values lie from others, as a comparator of the schema measures it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    feature: str
+    of: str
+    """`drift`: from the last run's. `skew`: from the training split's."""
+    type: str
+    """`l_infty`, `jensen_shannon_divergence` or `normalized_absolute_difference`."""
+    value: float
+    threshold: float
+
+
 def decide(
-    findings: Sequence[Finding], counts: Mapping[str, SplitCount], *, max_quarantine_fraction: float, reviewed: bool
+    findings: Sequence[Finding],
+    counts: Mapping[str, SplitCount],
+    distances: Mapping[str, Sequence[Distance]],
+    *,
+    max_quarantine_fraction: float,
+    reviewed: bool,
 ) -> Decision:
     """Decide what follows.
 
     Args:
         findings: All that was found, in any order.
         counts: For each split, its rows.
+        distances: For each split, all distances that were measured; evidence where none is above its threshold.
         max_quarantine_fraction: The largest share of bad rows that is borne in each split, in [0, 1].
         reviewed: Whether the schema was given, rather than inferred from these very data.
 
     Returns:
-        In this order of precedence: an empty split stops as Inconclusive; a finding about the structure, or too many
-        bad rows, stops as Failed; values that moved say retrain; bad rows say quarantine; else proceed.
+        In this order of precedence: a split without good rows stops as Inconclusive; a finding about the structure,
+        or too many bad rows, stops as Failed; values that moved say retrain; bad rows say quarantine; else proceed.
 
     Example:
-        >>> decide([], {"train": SplitCount(rows=10)}, max_quarantine_fraction=0.0, reviewed=True).consequence.value
+        >>> decide([], {"train": SplitCount(rows=10)}, {}, max_quarantine_fraction=0.0, reviewed=True).consequence.value
         'proceed'
     """
     ordered = sorted(findings, key=lambda f: (f.kind, -(f.fraction or 0), f.split, f.feature, f.rule))
     found = [finding.reason() for finding in ordered]
-    empty = [_empty(split) for split, count in counts.items() if count.rows == 0]
+    empty = [_empty(split, count) for split, count in counts.items() if count.rows == count.bad]
     if empty:
         return Decision(
             verdict=Verdict.INCONCLUSIVE, consequence=Consequence.STOP, reasons=(*empty, *found, _schema(reviewed))
@@ -138,6 +158,7 @@ def decide(
     kinds = {finding.kind for finding in findings}
     too_many = any(reason.verdict is Verdict.FAILED for reason in quarantine)
     held = [_held(split, count) for split, count in counts.items() if not _concerns(findings, split)]
+    held += [_near(split, measured) for split, measured in distances.items() if measured and not _moved(measured)]
     if Kind.STRUCTURE in kinds or too_many:
         verdict, consequence = Verdict.FAILED, Consequence.STOP
     elif Kind.VALUES in kinds:
@@ -153,9 +174,14 @@ def _concerns(findings: Sequence[Finding], split: str) -> bool:
     return any(finding.split == split for finding in findings)
 
 
-def _empty(split: str) -> Reason:
-    text = f"{split}: there are no rows, so there is nothing to judge by"
-    return Reason(rule="rows", subject=split, verdict=Verdict.INCONCLUSIVE, text=text, evidence={"rows": 0})
+def _moved(measured: Sequence[Distance]) -> bool:
+    return any(distance.value > distance.threshold for distance in measured)
+
+
+def _empty(split: str, count: SplitCount) -> Reason:
+    what = f"all {count.rows:,} rows are bad" if count.rows else "there are no rows"
+    text = f"{split}: {what}, so there is nothing to go on with"
+    return Reason(rule="rows", subject=split, verdict=Verdict.INCONCLUSIVE, text=text, evidence=count.model_dump())
 
 
 def _quarantine(split: str, count: SplitCount, most: float) -> Reason:
@@ -180,3 +206,15 @@ def _schema(reviewed: bool) -> Reason:
 def _held(split: str, count: SplitCount) -> Reason:
     text = f"{split}: {count.rows:,} rows, nothing found"
     return Reason(rule="schema", subject=split, verdict=Verdict.SUCCESSFUL, text=text, evidence={"rows": count.rows})
+
+
+def _near(split: str, measured: Sequence[Distance]) -> Reason:
+    nearest = max(measured, key=lambda d: d.value / d.threshold if d.threshold else 0.0)
+    shown = f"{nearest.of} of {nearest.feature} {nearest.value:.4f}, threshold {nearest.threshold:g}"
+    return Reason(
+        rule="distances",
+        subject=split,
+        verdict=Verdict.SUCCESSFUL,
+        text=f"{split}: {len(measured)} distances measured, none above its threshold; the nearest to it: {shown}",
+        evidence={f"{d.of}:{d.feature}": d.value for d in measured},
+    )

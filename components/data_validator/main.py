@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 from components.data_validator.assessing import Assessment, assess
-from components.data_validator.judging import distances
 from components.data_validator.spec import SPEC, DataValidatorParams
 from components.data_validator.statistics import parse_schema
 from penstock.artifacts import Anomalies, Examples, Schema, Statistics
@@ -77,7 +76,7 @@ def _write_anomalies(context: Context[DataValidatorParams], found: Assessment) -
             "findings": [
                 finding.model_dump(mode="json") | {"kind": finding.kind.name.lower()} for finding in found.findings
             ],
-            "distances": {split: distances(judged.anomalies) for split, judged in found.judged.items()},
+            "distances": {s: [d.model_dump() for d in judged.distances] for s, judged in found.judged.items()},
         },
     )
     context.decide(found.decision, anomalies, findings=len(found.findings))

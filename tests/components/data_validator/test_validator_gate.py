@@ -82,6 +82,7 @@ def test_good_data_pass_untouched(tmp_path: Path) -> None:
         "the data were held against the reviewed schema",
         "eval: 100 rows, nothing found",
         "train: 100 rows, nothing found",
+        "eval: 1 distances measured, none above its threshold; the nearest to it: skew of port 0.0000, threshold 0.1",
     ]
     assert result.rows == 200
 
@@ -251,7 +252,7 @@ def test_without_a_schema_one_is_inferred_and_holds_the_structure(tmp_path: Path
 def test_no_rows_are_no_evidence(tmp_path: Path) -> None:
     result = check(tmp_path, passengers(), passengers().slice(0, 0))
     assert (result.decision.verdict, result.decision.consequence) == ("Inconclusive", "stop")
-    assert result.decision.reasons[0].text == "eval: there are no rows, so there is nothing to judge by"
+    assert result.decision.reasons[0].text == "eval: there are no rows, so there is nothing to go on with"
 
 
 def test_environments_of_the_schema_hold(tmp_path: Path) -> None:
