@@ -45,7 +45,7 @@ def test_another_process_compiles_the_same_bytes(folder: Path) -> None:
         check=True,
         timeout=120,
     )
-    assert ran.stdout == (folder / "compiled.yaml").read_bytes()
+    assert ran.stdout == compile_whole(folder).text.encode()
 
 
 @EACH
@@ -115,3 +115,17 @@ def test_values_arrive_at_the_component_as_they_were_written(folder: Path) -> No
                 arrived |= {key: settable["defaultValue"]} if "defaultValue" in settable else {}
         written = component.params.model_validate(config.values(name, component))
         assert component.params.parse(arrived, name) == written
+
+
+def test_the_example_in_the_guide_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = (ROOT / "pipelines" / "README.md").read_text(encoding="utf-8")
+    folder = tmp_path / "pipelines" / "example"
+    folder.mkdir(parents=True)
+    (folder / "pipeline.py").write_text(guide.split("```python\n")[1].split("```", maxsplit=1)[0])
+    flights = yaml.safe_load((ROOT / "pipelines" / "flights" / "pipeline.yaml").read_text())["tasks"]
+    values = {"name": "example", "description": "As in the guide.", "tasks": {}}
+    values["tasks"] = {task: flights[task] for task in ("ingest", "validate", "transform")}
+    (folder / "pipeline.yaml").write_text(yaml.safe_dump(values))
+    (folder / "schema.pbtxt").write_text("")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert list(compile_whole(folder).components) == ["ingest", "validate", "transform"]

@@ -18,6 +18,7 @@ def project(tmp_path: Path) -> Path:
     for name in ("README.md", "CLI.md"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    assert generate(tmp_path).returncode == 0
     return tmp_path
 
 
