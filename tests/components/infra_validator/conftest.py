@@ -65,7 +65,15 @@ class Worker:
         )
         assert self._process.stdout.readline() == "ready\n"
 
-    def start(self, model: Path, folder: Path, *, without_network: bool = False, **params: Any) -> int:
+    def start(
+        self,
+        model: Path,
+        folder: Path,
+        *,
+        without_network: bool = False,
+        tensorflow_started: bool = False,
+        **params: Any,
+    ) -> int:
         """Start judging a model; the process id."""
         folder.mkdir(exist_ok=True)
         request = {
@@ -73,6 +81,7 @@ class Worker:
             "stderr": str(folder / "stderr"),
             "scratch": str(folder),
             "without_network": without_network,
+            "tensorflow_started": tensorflow_started,
         }
         self._process.stdin.write(json.dumps(request) + "\n")
         return int(self._process.stdout.readline())

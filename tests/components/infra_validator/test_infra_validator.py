@@ -195,6 +195,16 @@ def test_a_fresh_container(model, tmp_path):
     assert (judged.code, judged.error, judged.metadata["verdict"]) == (0, "", "Successful")
 
 
+def test_a_process_whose_tensorflow_has_threads_is_not_forked_into_a_server(worker, model, tmp_path):
+    """A fork of it would hang at its first operation; a fresh interpreter, which imports everything again, does not."""
+    forked = worker.judge(model, tmp_path / "forked", **QUICK)
+    fresh = worker.judge(model, tmp_path / "fresh", tensorflow_started=True, **QUICK)
+    assert (fresh.code, fresh.decision.verdict) == (0, "Successful")
+    # Importing TensorFlow has a peak that a fork of a process with TensorFlow in it does not have.
+    assert fresh.metadata["peak_memory_bytes"] > 1.3 * forked.metadata["peak_memory_bytes"]
+    assert fresh.metadata["digest"] == forked.metadata["digest"]
+
+
 def test_an_environment_that_cannot_serve_is_no_word_about_the_model(model, tmp_path):
     """The training environment has no KServe."""
     document = json.dumps(executor_input(model, tmp_path, QUICK))
