@@ -210,11 +210,12 @@ def _held(split: str, count: SplitCount) -> Reason:
 
 def _near(split: str, measured: Sequence[Distance]) -> Reason:
     nearest = max(measured, key=lambda d: d.value / d.threshold if d.threshold else 0.0)
+    count = f"{len(measured)} distance{'s' if len(measured) > 1 else ''}"
     shown = f"{nearest.of} of {nearest.feature} {nearest.value:.4f}, threshold {nearest.threshold:g}"
     return Reason(
         rule="distances",
         subject=split,
         verdict=Verdict.SUCCESSFUL,
-        text=f"{split}: {len(measured)} distances measured, none above its threshold; the nearest to it: {shown}",
+        text=f"{split}: {count} measured, none above its threshold; the nearest to it: {shown}",
         evidence={f"{d.of}:{d.feature}": d.value for d in measured},
     )

@@ -204,7 +204,10 @@ def _entity_tag(file: SourceFile) -> str:
     if scheme in ("http", "https"):
         import httpx
 
-        response = httpx.head(file.place, follow_redirects=True, timeout=_TIMEOUT_SECONDS)
+        try:
+            response = httpx.head(file.place, follow_redirects=True, timeout=_TIMEOUT_SECONDS)
+        except httpx.HTTPError as error:
+            raise PenstockError(f"source {file.source!r}: {file.uri} cannot be reached: {error}") from error
         tag = response.headers.get("etag", "") if response.is_success else ""
         return "" if tag.startswith("W/") else tag
     if "://" in file.place:

@@ -82,7 +82,7 @@ def test_good_data_pass_untouched(tmp_path: Path) -> None:
         "the data were held against the reviewed schema",
         "eval: 100 rows, nothing found",
         "train: 100 rows, nothing found",
-        "eval: 1 distances measured, none above its threshold; the nearest to it: skew of port 0.0000, threshold 0.1",
+        "eval: 1 distance measured, none above its threshold; the nearest to it: skew of port 0.0000, threshold 0.1",
     ]
     assert result.rows == 200
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +131,16 @@ def test_a_missing_page_is_told_with_its_address(server: str, tmp_path: Path) ->
         copied(f"{server}/nowhere.csv", tmp_path)
     assert f"{server}/nowhere.csv cannot be read" in str(error.value)
     assert "404" in str(error.value)
+
+
+def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{free.getsockname()[1]}/a.csv"  # bound, and nobody listens
+        [file] = find_files("t", Source(uri=uri))
+        for use in (fingerprint, lambda file: copy_file(file, tmp_path / "copy")):
+            with pytest.raises(PenstockError, match=f"source 't': {uri} cannot be"):
+                use(file)
 
 
 def test_any_store_that_fsspec_knows(tmp_path: Path) -> None:
