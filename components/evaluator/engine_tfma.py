@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.evaluator import protos
 from components.evaluator.inputs import read_features
 from components.evaluator.measurement import Measurement, Role
 from components.evaluator.slices import SliceKey
@@ -73,7 +74,9 @@ def read_plots(scratch: Path, split: str) -> list[bytes]:
         return []
     import tensorflow as tf
 
-    return sorted(record.numpy() for record in tf.data.TFRecordDataset([str(file) for file in files]))
+    records = sorted(record.numpy() for record in tf.data.TFRecordDataset([str(file) for file in files]))
+    plots = protos.load("metrics_for_slice_pb2").PlotsForSlice
+    return [record for record in records if plots.FromString(record).plot_keys_and_values]
 
 
 def _folder(scratch: Path, split: str) -> Path:

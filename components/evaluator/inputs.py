@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Array = npt.NDArray[np.float64]
 
 
+BASELINE = "baseline model"
+"""Who needs what the baseline takes in: it may have been trained on columns that are gone."""
+
+
 def read_features(model: Model) -> FeatureSpec:
     """Read what a model takes in.
 
@@ -33,13 +37,15 @@ def read_features(model: Model) -> FeatureSpec:
         raise BadInput(f"model {model.uri}: {FEATURES_FILE} is missing or damaged", "Train the model again") from None
 
 
-def read_split(examples: Examples, split: str, columns: Iterable[str], most_rows: int | None) -> tuple[pa.Table, int]:
+def read_split(
+    examples: Examples, split: str, needs: Mapping[str, Collection[str]], most_rows: int | None
+) -> tuple[pa.Table, int]:
     """Read a split, or evenly spaced rows of it.
 
     Args:
         examples: The rows.
         split: Which ones.
-        columns: The columns that are needed.
+        needs: The columns to read, by who needs them.
         most_rows: Rows to take at most [rows]; None takes all.
 
     Returns:
@@ -50,22 +56,29 @@ def read_split(examples: Examples, split: str, columns: Iterable[str], most_rows
     """
     import numpy as np
 
-    wanted = sorted(columns)
     if split not in examples.splits():
         raise BadInput(f"splits: the examples have no split {split!r}", f"They have: {', '.join(examples.splits())}")
     available = examples.rows(split)
     if not available:
         raise BadInput(f"splits: the split {split!r} has no rows")
     known = next(examples.batches(split, rows=1)).schema.names
-    for column in wanted:
-        if column not in known:
-            near = difflib.get_close_matches(column, known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Columns: {', '.join(known)}"
-            raise BadInput(f"the split {split!r} of the examples has no column {column!r}", hint)
-    table = examples.read(split, wanted)
+    for who, columns in needs.items():
+        for column in sorted(set(columns) - set(known)):
+            raise BadInput(
+                f"the {who} needs the column {column!r}, which split {split!r} of the examples does not have",
+                _remedy(who, column, known),
+            )
+    table = examples.read(split, sorted({column for columns in needs.values() for column in columns}))
     if most_rows is not None and available > most_rows:
         table = table.take(np.linspace(0, available - 1, most_rows).astype(np.int64))
     return table, available
+
+
+def _remedy(who: str, column: str, known: list[str]) -> str:
+    if who == BASELINE:
+        return "Set `use_baseline: false` for one run: it is judged on absolute thresholds only"
+    near = difflib.get_close_matches(column, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Columns: {', '.join(known)}"
 
 
 def read_label(table: pa.Table, column: str, split: str) -> Array:

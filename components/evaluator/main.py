@@ -21,7 +21,7 @@ def run(context: Context[EvaluatorParams]) -> None:
     params = context.params
     config = read_eval_config(params.eval_config)
     models = {Role.CANDIDATE: context.input("model", Model)}
-    if baseline := context.optional("baseline", Model):
+    if params.use_baseline and (baseline := context.optional("baseline", Model)):
         models[Role.BASELINE] = baseline
     plan = full_plan(config, params, label=read_features(models[Role.CANDIDATE]).label)
     measured = _measure(context, plan, config, models)
@@ -55,17 +55,13 @@ def _measure(
 ) -> list[Measurement]:
     """Measure every split, the judged one last and alone with intervals."""
     params, examples = context.params, context.input("examples", Examples)
-    features = {role: read_features(model) for role, model in models.items()}
-    columns = {
-        plan.label,
-        *(c for f in features.values() for c in f.raw),
-        *(c for s in plan.slicings for c in s.columns),
-    }
+    needs = {f"{role} model": set(read_features(model).raw) for role, model in models.items()}
+    needs |= {"evaluation": {plan.label, *(column for slicing in plan.slicings for column in slicing.columns)}}
     scorers = {role: open_model(model) for role, model in models.items()}
     measured, done = [], 0
     for split in params.splits:
         judged = split == params.splits[-1]
-        table, available = read_split(examples, split, columns, None if judged else params.report_rows)
+        table, available = read_split(examples, split, needs, None if judged else params.report_rows)
         scores = {role: scorer(table) for role, scorer in scorers.items()}
         task = Task(
             split=split,

@@ -51,6 +51,8 @@ class EvaluatorParams(Params):
     """Gaps between slices that are borne."""
     costs: Costs | None = None
     """Cost of false positives and false negatives; adds the metric `cost`."""
+    use_baseline: bool = True
+    """Whether to compare with the last blessed model; without it only absolute thresholds judge."""
     engine: Literal["vectorised", "tfma"] = "vectorised"
     """Who computes the metrics: NumPy in one process, or TFMA on Beam, which knows more metrics and is slower."""
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -228,6 +229,43 @@ def test_bad_input_is_one_clear_line(
         evaluate(models(), **params)
     assert message in str(error.value)
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_a_baseline_whose_columns_are_gone_may_be_left_out(
+    evaluate: Run, models: Callable[..., Model], tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(models().path, old)
+    features = json.loads((old / "features.json").read_text())
+    features["raw"]["weather"] = "float"
+    (old / "features.json").write_text(json.dumps(features))
+    with pytest.raises(BadInput, match=r"the baseline model needs the column 'weather'.*use_baseline: false"):
+        evaluate(models(), Model(old))
+    result = evaluate(models(), Model(old), use_baseline=False)
+    assert result.parameters == {"gate": "open"}
+    assert result.outputs["blessing"].metadata["baseline_digest"] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_tfma_on_beam_decides_the_same(
+    tmp_path: Path, flights: Callable[..., Any], models: Callable[..., Model]
+) -> None:
+    few = Examples(tmp_path / "examples")
+    few.write("eval", flights((10, 12), 1000))
+    inputs = {"examples": few, "model": models(noise=0.4), "baseline": models()}
+    config = {**CONFIG, "slicing_specs": [{}, BY_CARRIER]}
+    params = {"eval_config": config, "splits": ["eval"], "bootstrap_replicates": 50}
+    own, theirs = (
+        run_component(SPEC, run, tmp_path / engine, params={**params, "engine": engine}, inputs=inputs)
+        for engine in ("vectorised", "tfma")
+    )
+    assert own.decision
+    assert theirs.decision
+    assert own.decision.verdict == theirs.decision.verdict
+    assert [reason.text for reason in own.decision.reasons] == [reason.text for reason in theirs.decision.reasons]
+    names = [{p.name for p in result.outputs["evaluation"].path.iterdir()} for result in (own, theirs)]
+    assert names[0] == names[1]
 
 
 def test_a_model_that_was_not_made_by_a_trainer_is_bad_input(evaluate: Run, tmp_path: Path) -> None:
