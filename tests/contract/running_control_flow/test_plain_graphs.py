@@ -144,6 +144,28 @@ def test_a_failed_task_stops_only_what_needs_it(play, parts):
     assert played.why["number-2"] == "needs 'number', which failed"
 
 
+def test_python_components_and_settings_for_clusters_are_read_as_well(spec_of, parts):
+    from kfp import kubernetes
+
+    @dsl.component(base_image="img")
+    def add(a: int, b: int = 2) -> int:
+        return a + b
+
+    def adding(a: int = 1) -> int:
+        task = add(a=a)
+        kubernetes.use_secret_as_env(task, "token", {"key": "TOKEN"})
+        return task.output
+
+    spec = spec_of(adding)
+    planner = Planner(spec)
+    (work,) = planner.ready()
+    assert (work.parameters, work.output_parameters) == ({"a": 1, "b": 2}, {"Output": "NUMBER_INTEGER"})
+    assert work.container.args[:2] == ("--executor_input", "{{$}}")
+    assert "secretAsEnv" in spec.platform["kubernetes"]["deploymentSpec"]["executors"]["exec-add"]
+    planner.finished("add", Outputs({"Output": "3"}))
+    assert planner.outputs.parameters == {"Output": 3}
+
+
 def test_an_input_artifact_of_the_pipeline_must_be_given(spec_of, parts):
     def needy(given: dsl.Input[dsl.Dataset]):
         parts.use(given=given)

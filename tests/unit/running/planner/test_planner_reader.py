@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from penstock.running.pipeline_spec import ContainerExecutor, Dag, FromTask
+from penstock.running.planner import Planner
 from penstock.running.spec_reader import parse_pipeline, read_pipeline
 from penstock.sdk import BadInput
 
@@ -77,6 +78,27 @@ def test_the_settings_for_clusters_come_along_as_a_second_document():
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-a": {"nodeSelector": {}}}}}}}
     spec = parse_pipeline(f"{yaml.safe_dump(GOOD)}\n---\n{yaml.safe_dump(platform)}")
     assert spec.platform["kubernetes"]["deploymentSpec"]["executors"] == {"exec-a": {"nodeSelector": {}}}
+
+
+@pytest.mark.parametrize(
+    ("resources", "cores", "size"),
+    [
+        ({"cpuLimit": 2.0, "memoryLimit": 0.536870912}, 2.0, 512 * 2**20),
+        ({"cpuLimit": 2.0, "resourceCpuLimit": "1500m", "memoryLimit": 1.0, "resourceMemoryLimit": "1Gi"}, 1.5, 2**30),
+        ({"cpuRequest": 1.0, "accelerator": {"resourceType": "nvidia.com/gpu", "resourceCount": "1"}}, None, None),
+    ],
+)
+def test_limits_of_old_and_new_compilers(resources, cores, size):
+    spec = parse_pipeline(changed("deploymentSpec/executors/exec-a/container/resources", resources))
+    container = Planner(spec).ready()[0].container
+    assert (container.cpu_limit, container.memory_limit_bytes) == (cores, size)
+
+
+def test_a_limit_that_is_no_quantity_fails_the_task_that_has_it():
+    resources = {"resourceCpuLimit": "many"}
+    planner = Planner(parse_pipeline(changed("deploymentSpec/executors/exec-a/container/resources", resources)))
+    assert planner.done
+    assert planner.ended()[0].why == "its CPU limit: 'many' is not a quantity such as '500m' or '512Mi'"
 
 
 TASK = "root/dag/tasks/one"
