@@ -1,8 +1,14 @@
 """Executing a compiled pipeline on this machine.
 
-Deciding is pure: `spec_reader` makes a `pipeline_spec` of compiled.yaml (`closed_yaml`, `spec_checks`), `binding` turns
-what a person asked for into run parameters and a selection of tasks, `planner` says what may start (`scopes`,
-`resolving`, `expressions`, `placeholders`, `values`, `quantities`). `work` is the seam to doing: `keys` says when work
-can be taken from the cache, `workers` and `zygote` start processes that have the heavy libraries imported already,
-`runner` puts them together and keeps the lineage.
+| what | where |
+|---|---|
+| the one function | `runner` |
+| reading compiled.yaml | `spec_reader` into `pipeline_spec`; `binding` for what a run sets; `preflight` |
+| deciding what may start (pure) | `planner`, with `scopes`, `resolving`, `expressions`, `placeholders`, `values` |
+| the seam between deciding and doing | `work` |
+| doing it | `scheduler`, with `jobs`, `components`, `environments`, `capacity`, `interrupts` |
+| not doing it twice | `keys` (pure), `cache` |
+| processes that have the heavy libraries imported already | `warming`, `workers`; in the process: `zygote`, `child` |
+| files and records | `home`, `recording` |
+| telling | `events`, `display`, `report` |
 """

@@ -8,6 +8,9 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, Self
 
+_PATIENT = 2
+"""How many signals are only counted: the first asks the tasks to end, the second ends them. After that the person is
+waiting for something that does not look, such as a source that does not answer."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -39,3 +42,5 @@ class Interrupts:
 
     def _note(self, _signal: int, _frame: FrameType | None) -> None:
         self.count += 1
+        if self.count > _PATIENT:
+            raise KeyboardInterrupt

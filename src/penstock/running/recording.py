@@ -46,10 +46,11 @@ class Recorder:
         self._run = run
         self._streak: list[ExecutionRecord] = []
 
-    def begin(self, alive: Callable[[str], bool]) -> None:
-        """Record the run as running, and as failed those that died without a word."""
-        self._store.close_abandoned(alive)
+    def begin(self, alive: Callable[[str], bool]) -> list[str]:
+        """Record the run as running, and as failed those that died without a word; returns their ids."""
+        dead = self._store.close_abandoned(alive)
         self._store.start_run(self._run)
+        return dead
 
     def start(self, job: Job, attempt: int) -> ExecutionRecord:
         """Record an execution as running, before its work begins."""

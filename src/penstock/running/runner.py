@@ -21,7 +21,7 @@ from penstock.running.cache import Cache
 from penstock.running.capacity import Capacity
 from penstock.running.components import component_roots, package_root
 from penstock.running.environments import LocalProfile, environment_for
-from penstock.running.events import OnEvent, RunEnded, RunResult, RunStarted, TaskProgress, TaskReport, ignore
+from penstock.running.events import Note, OnEvent, RunEnded, RunResult, RunStarted, TaskProgress, TaskReport, ignore
 from penstock.running.home import Home
 from penstock.running.interrupts import Interrupts
 from penstock.running.jobs import Preparer
@@ -118,8 +118,10 @@ def run_pipeline(
             on_event=on_event,
             interrupts=interrupts,
         )
-        recorder.begin(place.is_alive)
+        dead = recorder.begin(place.is_alive)
         on_event(RunStarted(folder.run_id, spec.name))
+        for run_id in dead:
+            on_event(Note(f"run {run_id} had died; what it finished is kept"))
         try:
             scheduler.run()
         except BaseException:
