@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.unit.serving.small_model import RAW, ROWS, score_by_hand
 
@@ -131,7 +133,7 @@ GOOD = json.dumps(ROWS[0])
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("", "Unrecognized request format"),
+        ("", "the body is empty"),
         ("[", "Unrecognized request format"),
         ("[" * 100_000, "Unrecognized request format"),
         ("null", "the body must be"),
@@ -188,12 +190,26 @@ def changed(**changes):
         (changed(temp={"data": [1.5, float("inf")]}), "is infinite"),
         (changed(carrier={"data": ["\ud800", "AA"]}), "not valid Unicode"),
         (changed(distance={"data": [1, 2**70]}), "does not fit a 64-bit integer"),
+        (json.dumps({"inputs": v2_inputs(ROWS), "id": "\ud800"}), "the id or a tensor's name is not valid Unicode"),
+        (json.dumps({"inputs": v2_inputs(ROWS), "outputs": [{"name": "\ud800"}]}), "name is not valid Unicode"),
     ],
 )
 def test_v2_mistakes_are_400_with_a_reason(client, body, said):
     answer = client.post("/v2/models/small/infer", content=body, headers=JSON)
     assert answer.status_code == 400, answer.text
     assert said in answer.json()["error"]
+
+
+CLOUD_EVENT = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "example", "ce-type": "request"}
+
+
+def test_cloud_events_are_answered_as_cloud_events(client):
+    answer = client.post("/v1/models/small:predict", json={"instances": ROWS[:1]}, headers=CLOUD_EVENT)
+    assert answer.json()["predictions"][0]["score"] == pytest.approx(score_by_hand(ROWS[0]), abs=1e-6)
+    assert "ce-id" in answer.headers
+    for body in (b"", b"x", b"[1]", b"\xff"):
+        refused = client.post("/v1/models/small:predict", content=body, headers=CLOUD_EVENT)
+        assert (refused.status_code, list(refused.json())) == (400, ["error"])
 
 
 def test_other_mistakes_have_answers_too(client):
@@ -208,6 +224,48 @@ def test_other_mistakes_have_answers_too(client):
     chunks = client.post("/v1/models/small:predict", content=(b" " * 1024 * 1024 for _ in range(65)))
     assert (chunks.status_code, "longer than" in chunks.text) == (400, True)
     assert v1(client, ROWS).status_code == 200
+
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["AA", 1, 2.5])
+)
+json_values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*RAW, "instances", "inputs"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+likely_tensors = st.fixed_dictionaries(
+    {"name": st.sampled_from([*RAW, "x"]) | json_values},
+    optional={
+        "datatype": st.sampled_from(["BYTES", "FP32", "INT64", "BOOL", "FP16", "x"]) | json_values,
+        "shape": st.lists(st.integers(-1, 3), max_size=3) | json_values,
+        "data": st.lists(scalars, max_size=3) | json_values,
+        "parameters": st.dictionaries(st.sampled_from(["binary_data_size", "x"]), scalars, max_size=2) | json_values,
+    },
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    inputs=st.lists(likely_tensors, max_size=4) | json_values,
+    more=st.dictionaries(st.sampled_from(["id", "parameters", "outputs"]), json_values, max_size=2),
+    header_length=st.none() | st.integers(0, 300),
+)
+def test_no_v2_request_breaks_the_server(client, inputs, more, header_length):
+    body = json.dumps({"inputs": inputs, **more}).encode()
+    headers = JSON if header_length is None else {"inference-header-content-length": str(min(header_length, len(body)))}
+    answer = client.post("/v2/models/small/infer", content=body, headers=headers)
+    assert answer.status_code in (200, 400), answer.text
+    assert answer.status_code == 200 or answer.json()["error"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.fixed_dictionaries(dict.fromkeys(RAW, json_values)), max_size=3) | json_values)
+def test_no_v1_request_breaks_the_server(client, instances):
+    answer = client.post("/v1/models/small:predict", content=json.dumps({"instances": instances}))
+    assert answer.status_code in (200, 400), answer.text
 
 
 def test_metrics_count_predictions(client):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kserve import InferOutput, InferRequest, InferResponse, Model
+from kserve.errors import InvalidInput
 from kserve.model_repository import ModelRepository
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
@@ -124,7 +125,16 @@ class StrictDataPlane(DataPlane):  # type: ignore[misc]
             return _decode_binary(body, headers, model_name or ""), {}
         if isinstance(body, bytes) and not headers.get("content-type", "").startswith("application/cloudevents"):
             headers.pop("content-type", None)  # a JSON body is JSON by whatever name curl sends it
-        decoded: tuple[Any, dict[str, Any]] = super().decode(body, headers, protocol_version, model_name)
+        if isinstance(body, InferenceRequest):
+            _check_words(body)
+        if body == b"":
+            raise BadRequest("the body is empty")
+        try:
+            decoded: tuple[Any, dict[str, Any]] = super().decode(body, headers, protocol_version, model_name)
+        except InvalidInput:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # of CloudEvents with parts missing
+            raise BadRequest(f"the body cannot be read: {error}") from None
         return decoded
 
 
@@ -155,7 +165,17 @@ def _decode_binary(body: bytes, headers: dict[str, str], model_name: str) -> Bin
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise BadRequest(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    _check_words(rest)
     return BinaryRequest(InferRequest.from_inference_request(rest, model_name), tensors)
+
+
+def _check_words(request: InferenceRequest) -> None:
+    """JSON can spell half a character, which no answer could repeat: KServe would fail at writing it."""
+    words = [request.id or "", *(tensor.name for tensor in [*request.inputs, *(request.outputs or [])])]
+    try:
+        " ".join(words).encode()
+    except UnicodeEncodeError:
+        raise BadRequest("the id or a tensor's name is not valid Unicode") from None
 
 
 def _load_in_worker(name: str, folder: Path, max_rows: int) -> ScoringModel:
