@@ -22,12 +22,12 @@ import pytest
 
 from penstock.artifacts import Consequence, Decision, Reason, Verdict
 from penstock.artifacts.digest import digest_bytes
-from penstock.lineage.address import sqlite_url
+from penstock.lineage.address import parse_address, sqlite_url
 from penstock.lineage.open import open_store
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ArtifactRecord, ExecutionRecord, RunRecord, State
 
-PASSWORD = "p@ss/w:rd#%?'\"é"  # noqa: S105 - of servers that live as long as the tests
+PASSWORD = "p@ss/w:rd#%?'\""  # noqa: S105 - of servers that live as long as the tests
 WAIT_SECONDS = 60
 BACKENDS = [
     "sqlite",
@@ -226,7 +226,7 @@ def mariadb_server() -> Iterator[Callable[[str], str]]:
         def connect() -> Any:
             return pymysql.connect(host="127.0.0.1", port=port, user="root")
 
-        with _serving(command, folder / "log", signal.SIGTERM) as process:
+        with _serving(command, folder / "log", signal.SIGKILL) as process:
             _wait_for(connect, process, folder / "log")
             with contextlib.closing(connect()) as administrator, administrator.cursor() as cursor:
                 cursor.execute("CREATE USER penstock@'%%' IDENTIFIED BY %s", (PASSWORD,))
@@ -259,9 +259,34 @@ def postgresql_server() -> Iterator[Callable[[str], str]]:
         def connect() -> Any:
             return psycopg.connect(host="127.0.0.1", port=port, user="penstock", password=PASSWORD, dbname="postgres")
 
-        with _serving(command, folder / "log", signal.SIGINT, owner) as process:
+        with _serving(command, folder / "log", signal.SIGQUIT, owner) as process:
             _wait_for(connect, process, folder / "log")
             yield lambda name: f"postgresql://penstock:{quote(PASSWORD, safe='')}@localhost:{port}/{name}"
+
+
+@pytest.fixture
+def close_connections(backend: str, server: Callable[[str], str]) -> Callable[[], None]:
+    """Closes every other connection to the server, as a restart or a timeout does."""
+    address = parse_address(server("any"))
+    known: dict[str, Any] = {"host": "127.0.0.1", "port": address.port}
+    known |= {"user": address.user, "password": address.password}
+
+    def close() -> None:
+        import psycopg
+        import pymysql
+
+        if backend == "postgresql":
+            with psycopg.connect(dbname="postgres", **known) as administrator:
+                others = "FROM pg_stat_activity WHERE usename = 'penstock' AND pid <> pg_backend_pid()"
+                administrator.execute(f"SELECT pg_terminate_backend(pid) {others}")
+            return
+        with pymysql.connect(**known) as connection, connection.cursor() as cursor:
+            others = "FROM information_schema.processlist WHERE user = 'penstock' AND id <> CONNECTION_ID()"
+            cursor.execute(f"SELECT id {others}")
+            for (number,) in cursor.fetchall():
+                cursor.execute("KILL %s", (number,))
+
+    return close
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from penstock.lineage.address import parse_address
 from penstock.lineage.errors import UnknownRun
+from penstock.lineage.mlmd.connection import Connection
 from penstock.lineage.open import open_store
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ExecutionRecord, State
@@ -163,3 +165,6 @@ def test_several_processes_write_at_once(server: Callable[[str], str], backend: 
     for kind in ("model", "evaluation"):
         numbers = {a.id for run in read for e in run.executions for a in e.outputs if a.kind == kind}
         assert len(numbers) == 1, f"the same {kind} was stored {len(numbers)} times"
+    for family in ("execution", "artifact", "context"):
+        names = [type_.name for type_ in Connection(parse_address(url)).find(f"get_{family}_types")]
+        assert len(names) == len(set(names)), f"an {family} type was made twice"

@@ -104,6 +104,8 @@ def _is_passing(error: BaseException) -> bool:
     """Whether trying again may help: somebody else held a lock, or the connection can be made anew."""
     from ml_metadata import errors
 
+    if isinstance(error, errors.AlreadyExistsError):
+        return False
     if isinstance(error, errors.AbortedError | errors.UnavailableError):
         return True
     return isinstance(error, errors.StatusError | RuntimeError) and (_says(error, _BUSY) or _says(error, _LOST))

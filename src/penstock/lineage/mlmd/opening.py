@@ -119,16 +119,16 @@ def _prepare_file(path: Path) -> None:
     it only while nobody has the file open: closing a file that ML Metadata's own copy of SQLite has open in the same
     process would drop its locks (sqlite.org/howtocorrupt.html, section 2.2.1).
     """
-    if path.is_dir():
-        raise BadInput(f"lineage store {path} is a folder", "Name a file in it.")
-    if path.exists():
-        return
     import sqlite3
     import tempfile
 
     from ml_metadata import MetadataStore
 
     try:
+        if path.is_dir():
+            raise BadInput(f"lineage store {path} is a folder", "Name a file in it.")
+        if path.exists():
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.partial-", dir=path.parent) as folder:
             partial = Path(folder) / "lineage.sqlite"
@@ -140,6 +140,8 @@ def _prepare_file(path: Path) -> None:
     except (OSError, sqlite3.Error) as error:
         remedy = "Choose another place, or give this user the right to write there."
         reason = getattr(error, "strerror", None) or str(error)
+        if path.parent.is_file():
+            reason = f"{path.parent} is not a folder"
         raise StoreUnavailable(f"lineage store {path} cannot be made: {reason}", remedy) from None
 
 

@@ -52,13 +52,24 @@ class Types:
         return self._number("context", name)
 
     def _number(self, family: str, name: str) -> int:
-        if family not in self._known:
-            types = self._connection.find(f"get_{family}_types")
-            self._known[family] = {type_.name: type_.id for type_ in types}
-        known = self._known[family]
-        if name not in known:
-            from ml_metadata.proto import metadata_store_pb2 as mlmd
+        from ml_metadata import errors
 
-            message = {"execution": mlmd.ExecutionType, "artifact": mlmd.ArtifactType, "context": mlmd.ContextType}
-            known[name] = self._connection.call(f"put_{family}_type", message[family](name=name))
-        return known[name]
+        if name not in self._known.setdefault(family, {}):
+            self._read(family)
+        if name not in self._known[family]:
+            try:
+                self._known[family][name] = self._make(family, name)
+            except errors.AlreadyExistsError:  # another process was first
+                self._read(family)
+        return self._known[family][name]
+
+    def _read(self, family: str) -> None:
+        self._known[family] |= {type_.name: type_.id for type_ in self._connection.find(f"get_{family}_types")}
+
+    def _make(self, family: str, name: str) -> int:
+        """Make a type; its external id is what keeps PostgreSQL from holding it twice after a race."""
+        from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+        message = {"execution": mlmd.ExecutionType, "artifact": mlmd.ArtifactType, "context": mlmd.ContextType}[family]
+        number: int = self._connection.call(f"put_{family}_type", message(name=name, external_id=f"{family}:{name}"))
+        return number
