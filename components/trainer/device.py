@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from penstock.artifacts.repeatable import make_tensorflow_repeatable
+
 
 def prepare() -> str:
     """Make TensorFlow repeatable and, where there is a GPU, modest with its memory.
@@ -11,7 +13,7 @@ def prepare() -> str:
     """
     import tensorflow as tf
 
-    tf.config.experimental.enable_op_determinism()
+    make_tensorflow_repeatable()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

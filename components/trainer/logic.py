@@ -40,8 +40,8 @@ def class_weights(labels: Floats, mode: Literal["none", "balanced"]) -> Floats:
         mode: `balanced` gives both classes half of the weight.
 
     Example:
-        >>> class_weights(np.array([0.0, 0.0, 0.0, 1.0]), "balanced").round(3).tolist()
-        [0.667, 0.667, 0.667, 2.0]
+        >>> class_weights(np.array([0.0, 0.0, 0.0, 0.0, 1.0]), "balanced").tolist()
+        [0.625, 0.625, 0.625, 0.625, 2.5]
     """
     if mode == "none":
         return np.ones(len(labels), np.float32)

@@ -12,6 +12,7 @@ from components.transform.preprocessing import from_features, from_source
 from components.transform.spec import SPEC, TransformParams
 from penstock.artifacts import Examples, Schema, TransformedExamples, TransformGraph
 from penstock.artifacts.features import FEATURES_FILE, dense_columns
+from penstock.artifacts.repeatable import make_tensorflow_repeatable
 from penstock.sdk import BadInput, Context, main
 
 
@@ -22,6 +23,7 @@ def run(context: Context[TransformParams]) -> None:
     from components.transform.saving import save
     from components.transform.tracing import Tracer
 
+    make_tensorflow_repeatable()
     params = context.params
     examples = context.input("examples", Examples)
     splits = [split for split in examples.splits() if split not in params.leave_out]
