@@ -1,6 +1,6 @@
 """What the lineage speaks of: runs, executions, artifacts.
 
-Frozen values, the same whatever store keeps them. Times are UTC, ISO 8601 with milliseconds in the store,
+Frozen values, the same whatever store keeps them. Times are UTC, ISO 8601 with microseconds in the store,
 `datetime` here.
 """
 
@@ -59,7 +59,7 @@ class ExecutionRecord(Record):
     started: datetime
     ended: datetime | None = None
     seconds: float | None = None
-    """Wall time of the work [s]."""
+    """Wall time of the work [s]; None while it runs, and for ever when it was killed."""
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
     rows: int | None = None

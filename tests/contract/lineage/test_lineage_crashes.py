@@ -20,6 +20,8 @@ from penstock.lineage.open import open_store
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ExecutionRecord, State
 
+pytestmark = pytest.mark.slow
+
 WRITER = Path(__file__).with_name("writer.py")
 TASKS = ["cached-0", "cached-1", "train", "evaluate", "push"]
 WRITES = 9
