@@ -148,9 +148,10 @@ def _matthews(s: Mapping[str, Array]) -> Array:
 def _squared_correlation(s: Mapping[str, Array]) -> Array:
     import numpy as np
 
-    n, y, p, yy, pp, yp = (np.asarray(s[k], dtype=np.float64) for k in ("n", "y", "p", "yy", "pp", "yp"))
+    sums: list[Array] = [np.asarray(s[k], dtype=np.float64) for k in ("n", "y", "p", "yy", "pp", "yp")]
+    n, y, p, yy, pp, yp = sums
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _divide(np.square(yp - y * p / n), (yy - y * y / n) * (pp - p * p / n))
+        return _divide((yp - y * p / n) ** 2, (yy - y**2 / n) * (pp - p**2 / n))
 
 
 def _roc_increment(pos: Array, neg: Array, pos_above: Array, _neg_above: Array | None) -> Array:
