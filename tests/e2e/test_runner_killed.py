@@ -14,7 +14,9 @@ import psutil
 import pytest
 
 from penstock.lineage.records import State
+from penstock.running.events import TaskProgress
 from penstock.running.home import Home
+from penstock.running.runner import run_pipeline
 from tests.e2e.tiny_pipeline import digests, finish, run, start, states, write_pipeline
 
 
@@ -174,3 +176,19 @@ def test_a_really_full_disk(compiled: Path, tmp_path: Path) -> None:
         assert states(finish(start(compiled, disk / "home", megabytes=1)))["numbers"] == "cached"
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_runner_that_cannot_go_on_cleans_up(compiled: Path, home: Path) -> None:
+    class Broken(Exception):
+        pass
+
+    def listen(event: object) -> None:
+        if isinstance(event, TaskProgress) and event.id == "double":
+            raise Broken
+
+    with pytest.raises(Broken):
+        run_pipeline(compiled, home=home, settings={"seconds": "1"}, on_event=listen)
+    assert [p for p in home.rglob("*") if ".partial-" in p.name or p.name == "tmp"] == []
+    assert list((home / "alive").iterdir()) == []
+    assert Home(home).lineage().runs()[0].state is State.FAILED
+    assert states(run(compiled, home))["numbers"] == "cached"

@@ -174,6 +174,7 @@ class Home:
         try:
             yield RunFolder(run_id, path, lock)
         finally:
+            _remove_partial(path)
             with suppress(OSError):
                 lock_path.unlink()
             os.close(lock)

@@ -76,6 +76,15 @@ class Scheduler:
 
     def run(self) -> None:
         """Work until everything has ended, or has been interrupted."""
+        try:
+            self._loop()
+        finally:
+            for running in self._running.values():
+                running.scratch.release(done=False)
+        self._tell_the_rest()
+        self.recorder.flush()
+
+    def _loop(self) -> None:
         while True:
             if self.interrupts.count:
                 self._stop()
@@ -83,11 +92,9 @@ class Scheduler:
                 self._take_ready()
                 self._start_what_fits()
             if not self._running and (self.interrupts.count or not self._waiting):
-                break
+                return
             for id_, ended in self.workers.wait(self._patience()):
                 self._end(self._running.pop(id_), ended)
-        self._tell_the_rest()
-        self.recorder.flush()
 
     # --- before the work
 

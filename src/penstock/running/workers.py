@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -23,9 +24,13 @@ from typing import Any
 from penstock.artifacts import Decision
 from penstock.running.environments import Environment
 from penstock.running.zygote import PACKET_BYTES
+from penstock.sdk import PenstockError
 
 _SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """What keeps NumPy and Arrow from starting threads when they are imported: a zygote must have none."""
+
+_DYING_SECONDS = 5.0
+"""How long killed processes may take to be gone [s]."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +147,20 @@ class Workers:
                 self._end(task, -int(number))
 
     def close(self) -> None:
-        """End every zygote, and with it every task."""
-        for rungs in self._ladders.values():
-            for rung in rungs:
-                rung.channel.close()
+        """End every task and every zygote, and wait until they are gone: nobody writes any more."""
+        rungs = [rung for ladder in self._ladders.values() for rung in ladder]
         for task in self._tasks.values():
-            os.close(task.pipe)
+            _signal(task.pid, signal.SIGKILL)
+        for rung in rungs:
+            with suppress(OSError):
+                rung.channel.shutdown(socket.SHUT_WR)
         for process in self._processes:
             process.terminate()
             process.wait()
+        deadline = time.monotonic() + _DYING_SECONDS
+        for descriptor in [*(task.pipe for task in self._tasks.values()), *(r.channel.detach() for r in rungs)]:
+            _wait_for_end(descriptor, deadline)
+            os.close(descriptor)
         self._selector.close()
         os.close(self._wake_reader)
         os.close(self._wake_writer)
@@ -214,7 +224,7 @@ class Workers:
         packet = json.dumps(order).encode()
         try:
             if len(packet) > PACKET_BYTES:
-                raise ValueError(f"the order of a task is {len(packet)} bytes long")
+                raise PenstockError(f"the command of task {order['id']} is {len(packet)} bytes long: too long to start")
             with suppress(BrokenPipeError, ConnectionResetError):  # its end is heard on the same socket
                 socket.send_fds(rung.channel, [packet], [descriptor])
         finally:
@@ -304,6 +314,15 @@ def _signal(pid: int, number: signal.Signals) -> None:
     if pid:
         with suppress(ProcessLookupError):
             os.killpg(pid, number)
+
+
+def _wait_for_end(descriptor: int, deadline: float) -> None:
+    """Wait until nobody holds the other end of a pipe or socket."""
+    while select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        with suppress(BlockingIOError, ConnectionResetError):
+            if os.read(descriptor, PACKET_BYTES):
+                continue
+        return
 
 
 def _why(code: int, result: Mapping[str, Any]) -> str:

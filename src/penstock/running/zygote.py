@@ -28,8 +28,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-PACKET_BYTES = 1 << 18
-"""The largest order [bytes]."""
+PACKET_BYTES = 150_000
+"""The largest order [bytes]: what fits into a socket's buffer everywhere."""
 _PR_SET_PDEATHSIG = 1
 
 
