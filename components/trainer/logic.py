@@ -68,12 +68,28 @@ def metrics(labels: Floats, scores: Floats, task: str) -> dict[str, float]:
     Returns:
         Binary: `loss` (mean log loss [nats]), `auc`, `accuracy` at 0.5. Regression: `loss` (mean squared error), `mae`.
     """
+    loss = mean_loss(labels, scores, task)
+    if task == "regression":
+        return {"loss": loss, "mae": float(np.mean(np.abs(labels.astype(np.float64) - scores)))}
+    return {"loss": loss, "auc": auc(labels, scores), "accuracy": float(np.mean((scores >= 0.5) == (labels == 1)))}
+
+
+def mean_loss(labels: Floats, scores: Floats, task: str, weights: Floats | None = None) -> float:
+    """The mean loss, log loss [nats] or squared error, each row counting as its weight says.
+
+    Args:
+        labels: Shape (n_rows,).
+        scores: Shape (n_rows,); probabilities for a binary task.
+        task: `binary` or `regression`.
+        weights: Shape (n_rows,); None for equal weights.
+    """
     y, p = labels.astype(np.float64), scores.astype(np.float64)
     if task == "regression":
-        return {"loss": float(np.mean((y - p) ** 2)), "mae": float(np.mean(np.abs(y - p)))}
-    clipped = np.clip(p, 1e-7, 1 - 1e-7)
-    loss = -np.mean(np.where(y == 1, np.log(clipped), np.log1p(-clipped)))
-    return {"loss": float(loss), "auc": auc(labels, scores), "accuracy": float(np.mean((p >= 0.5) == (y == 1)))}
+        losses = (y - p) ** 2
+    else:
+        clipped = np.clip(p, 1e-7, 1 - 1e-7)
+        losses = -np.where(y == 1, np.log(clipped), np.log1p(-clipped))
+    return float(np.average(losses, weights=weights))
 
 
 def auc(labels: Floats, scores: Floats) -> float:

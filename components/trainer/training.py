@@ -41,7 +41,7 @@ class Progress:
     """Where a training stands: with the variables, all that is needed to go on from there."""
 
     initial_loss: float
-    """On a sample of the training rows, before the first step."""
+    """On a sample of the training rows, weighted as they are, before the first step."""
     epoch: int = 0
     step: int = 0
     """Steps taken within the epoch."""
@@ -114,9 +114,15 @@ def train(
     rows = len(data.train)
     steps_an_epoch = math.ceil(rows / params.batch_size)
     total = min(params.epochs * steps_an_epoch, params.max_steps or params.epochs * steps_an_epoch)
-    sample = data.train.take(logic.spread(rows, _SAMPLE_ROWS))
-    now, best = _resume(loop, checkpoint, sample, params.task)
-    placed = loop.place(data.train, logic.class_weights(data.train.label, params.class_weights))
+    weights = logic.class_weights(data.train.label, params.class_weights)
+    chosen = logic.spread(rows, _SAMPLE_ROWS)
+    sample = data.train.take(chosen)
+
+    def sample_loss() -> float:
+        return logic.mean_loss(sample.label, loop.predict(sample), params.task, weights[chosen])
+
+    now, best = _resume(loop, checkpoint, sample_loss)
+    placed = loop.place(data.train, weights)
     kept = now.steps
     while now.steps < total and not (now.step == 0 and logic.should_stop(now.losses, params.patience)):
         order = logic.shuffled(rows, params.seed, now.epoch)
@@ -140,8 +146,7 @@ def train(
         loop.restore_weights(best)
     for variable in loop.model.variables:
         logic.must_be_finite(f"weights of {variable.path}", variable.numpy(), f"after {now.steps} steps")
-    after = logic.metrics(sample.label, loop.predict(sample), params.task)["loss"]
-    logic.must_have_fallen(now.initial_loss, after, f"{now.steps} steps")
+    logic.must_have_fallen(now.initial_loss, sample_loss(), f"{now.steps} steps")
     return now
 
 
@@ -157,10 +162,12 @@ def _measure(loop: Loop, data: Data, task: str, now: Progress) -> None:
     now.history.append(logic.history_entry(now.epoch, now.steps, **measured))
 
 
-def _resume(loop: Loop, checkpoint: Checkpoint, sample: Rows, task: str) -> tuple[Progress, list[npt.NDArray[Any]]]:
+def _resume(
+    loop: Loop, checkpoint: Checkpoint, initial_loss: Callable[[], float]
+) -> tuple[Progress, list[npt.NDArray[Any]]]:
     stored = checkpoint.read()
     if stored is None:
-        return Progress(logic.metrics(sample.label, loop.predict(sample), task)["loss"]), []
+        return Progress(initial_loss()), []
     facts, arrays = stored
     loop.restore(arrays["state"])
     return Progress(**facts), arrays.get("best", [])

@@ -28,6 +28,11 @@ def test_metrics_of_two_rows():
     assert logic.metrics(np.array([1.0, 3.0]), np.array([2.0, 1.0]), "regression") == {"loss": 2.5, "mae": 1.5}
 
 
+def test_rows_count_as_their_weights_say():
+    labels, scores = np.array([1.0, 3.0]), np.array([2.0, 1.0])
+    assert logic.mean_loss(labels, scores, "regression", np.array([3.0, 1.0])) == (3 * 1 + 1 * 4) / 4
+
+
 def test_balanced_weights_give_both_classes_half():
     labels = np.array([1.0] * 3 + [0.0] * 9)
     weights = logic.class_weights(labels, "balanced")

@@ -99,6 +99,15 @@ def test_early_stopping_keeps_the_best_weights(inputs, tmp_path):
     assert made.metadata["holdout_loss"] == min(losses)
 
 
+def test_balanced_classes_raise_the_scores_of_the_rare_one(model, inputs, tmp_path):
+    params = {**PARAMS, "class_weights": "balanced", "l2": 1e-4, "dropout": 0.1, "optimizer": "adamw"}
+    balanced = run_component(SPEC, run, tmp_path, params=params, inputs=inputs).outputs["model"]
+    plain = model.read_json("golden.json")["scores"]
+    raised = balanced.read_json("golden.json")["scores"]
+    assert sum(raised) > 1.3 * sum(plain)
+    assert abs(balanced.metadata["eval_auc"] - model.metadata["eval_auc"]) < 0.08
+
+
 def test_steps_can_be_limited(inputs, tmp_path):
     params = {**PARAMS, "epochs": 5, "max_steps": 70}
     made = run_component(SPEC, run, tmp_path, params=params, inputs=inputs).outputs["model"]
