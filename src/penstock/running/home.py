@@ -24,7 +24,6 @@ from penstock.lineage.port import LineageStore
 from penstock.sdk import BadInput, PenstockError
 from penstock.sdk.entry import PARTIAL
 
-DEFAULT_HOME = Path(".penstock")
 _DYING_SECONDS = 10.0
 """How long to wait for the processes of a run whose runner was killed [s]: the kernel is killing them."""
 

@@ -33,7 +33,9 @@ def progress() -> list[tuple[str, int, int | None, str]]:
 
 @pytest.fixture
 def workers(tmp_path: Path, lock: int, progress: list[tuple[str, int, int | None, str]]) -> Iterator[Workers]:
-    started = Workers([REPOSITORY / "src", tmp_path], lock, tmp_path / "workers.log", lambda *told: progress.append(told))
+    started = Workers(
+        [REPOSITORY / "src", tmp_path], lock, tmp_path / "workers.log", lambda *told: progress.append(told)
+    )
     yield started
     started.close()
 
