@@ -4,6 +4,7 @@ Usage: python train_once.py ARGUMENTS_AS_JSON
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from penstock.sdk import entry
 from penstock.sdk.executor import ExecutorInput
 
 
-def main(document: dict, scratch: str) -> None:
+def main(document: dict, scratch: str, cores: int) -> None:
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     executor_input = ExecutorInput.model_validate(document)
     result = entry.execute(
         SPEC, run, executor_input, progress=lambda done, *_: print(done, flush=True), scratch=Path(scratch)
