@@ -42,7 +42,11 @@ class LineageStore(Protocol):
         """
 
     def previous(self, pipeline: str, kind: str, *, unless: tuple[str, str]) -> ArtifactRecord | None:
-        """The newest artifact of a kind, passing over those whose metadata has the given key and value."""
+        """The newest artifact of a kind in a pipeline.
+
+        Passed over are artifacts whose metadata has the given key and value, and those whose metadata has a `verdict`
+        other than Successful: what a gate refused is no measure for what comes after it.
+        """
 
     def runs(self, pipeline: str = "", *, limit: int = 50, offset: int = 0) -> list[RunRecord]:
         """Runs, newest first, without their executions."""

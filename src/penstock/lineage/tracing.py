@@ -80,7 +80,8 @@ class Trace(Record):
 def trace(store: LineageStore, reference: str, *, forward: bool = False) -> Trace:
     """Follow content back to the raw files and the code that made it, or forward to all that depends on it.
 
-    Content counts, not its address: a copy has the same past and the same future. What was made several times is
+    Forward, content counts and not its address: a copy has the same future. Backward, content that a task handed on
+    unchanged is followed through that task to where it came from. What was made several times at other addresses is
     followed through the execution that made it first; executions whose outputs came from the cache add nothing.
     Breadth first, so that content used in many places stands where it is nearest.
 
@@ -93,7 +94,8 @@ def trace(store: LineageStore, reference: str, *, forward: bool = False) -> Trac
         UnknownArtifact: Nothing, or more than one content, fits the reference (caller).
     """
     root = _Draft(store.artifact(reference))
-    seen, waiting = {_content(root.artifact)}, deque([(root, 0)])
+    identity = _content if forward else _place
+    seen, waiting = {identity(root.artifact)}, deque([(root, 0)])
     while waiting:
         draft, depth = waiting.popleft()
         executions = _next(store, draft.artifact, forward)
@@ -105,9 +107,9 @@ def trace(store: LineageStore, reference: str, *, forward: bool = False) -> Trac
             far = [_Draft(a) for a in side if not forward or _content(a) != _content(draft.artifact)]
             draft.steps.append((execution, far))
             for following in far:
-                following.shown_elsewhere = _content(following.artifact) in seen
+                following.shown_elsewhere = identity(following.artifact) in seen
                 if not following.shown_elsewhere:
-                    seen.add(_content(following.artifact))
+                    seen.add(identity(following.artifact))
                     waiting.append((following, depth + 1))
     return Trace(forward=forward, root=_freeze(root))
 
@@ -148,6 +150,10 @@ def _next(store: LineageStore, artifact: ArtifactRecord, forward: bool) -> list[
 
 def _content(artifact: ArtifactRecord) -> tuple[str, str]:
     return artifact.kind, artifact.digest or artifact.uri
+
+
+def _place(artifact: ArtifactRecord) -> tuple[str, str]:
+    return artifact.digest, artifact.uri
 
 
 def _freeze(draft: _Draft) -> Node:

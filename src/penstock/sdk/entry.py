@@ -28,6 +28,9 @@ from penstock.sdk.spec import ComponentSpec
 PARTIAL = ".partial-"
 """What the temporary name of an unfinished output contains: whatever bears it may be removed once its task is dead."""
 
+_CHANNEL = "pipelinechannel--"
+"""Begins the names of the inputs that kfp adds by itself, for texts that mention another task's output."""
+
 
 @dataclass(frozen=True)
 class TaskResult:
@@ -61,7 +64,9 @@ def execute(
         BadInput: A parameter or an input is wrong; nothing was written (caller).
         PenstockError: The component could not do its work; no output appears.
     """
-    params = spec.params.parse(executor_input.inputs.parameter_values, where=f"component {spec.name}")
+    values = executor_input.inputs.parameter_values
+    declared = {name: value for name, value in values.items() if not name.startswith(_CHANNEL)}
+    params = spec.params.parse(declared, where=f"component {spec.name}")
     inputs = _open_inputs(spec, executor_input)
     finals = _declared_outputs(spec, executor_input)
     partials = {n: a.path.parent / f".{a.path.name}{PARTIAL}{os.getpid()}" for n, a in finals.items()}

@@ -27,7 +27,7 @@ class Lookup:
 
     policy: Literal["last_blessed", "previous"]
     """`last_blessed`: the newest model of this pipeline with a `Successful` model blessing. `previous`: the newest
-    artifact of the input's kind in this pipeline."""
+    artifact of the input's kind in this pipeline that no gate refused."""
     other_than: str
     """The input that must not be found again. For `last_blessed` its own digest is passed over: a model is never
     its own baseline. For `previous`, artifacts whose metadata `<input>_digest` equals the digest of that input."""

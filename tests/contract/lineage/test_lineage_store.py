@@ -354,6 +354,10 @@ def test_the_previous_artifact_of_a_kind(store: LineageStore, make: Any) -> None
     assert previous("march") == make.digest("of january")
     store.record([statistics("51", "april", state=State.FAILED)])
     assert previous("march") == make.digest("of january")
+    [refused] = statistics("52", "may").outputs[:1]
+    refused = refused.model_copy(update={"metadata": {**refused.metadata, "verdict": "Failed"}})
+    store.record([make.execution("52", "validate", outputs=(refused,))])
+    assert previous("march") == make.digest("of january")
     unmarked = store.previous(make.pipeline, "statistics", unless=("nothing' like this", "x"))
     assert unmarked is not None
     assert store.previous(make.pipeline, "examples", unless=("a", "b")) is None

@@ -95,6 +95,17 @@ def test_raw_files_are_found_from_far_downstream(store: LineageStore) -> None:
     assert trace(store, MODEL.digest[:20]).raw_files == ("/raw/flights.csv (sha256:ab)",)
 
 
+def test_rows_handed_on_unchanged_still_lead_back_to_their_files(store: LineageStore) -> None:
+    accepted = artifact("examples", "march", at="/accepted")
+    store.record([execution("1", "ingest", [], [RAW, EXAMPLES]), execution("1", "validate", [EXAMPLES], [accepted], 1)])
+    store.record([execution("1", "train", [accepted], [MODEL], 2)])
+    found = trace(store, MODEL.digest)
+    assert outline(found.root) == {
+        "model": {"1/train": [{"examples": {"1/validate": [{"examples": {"1/ingest": []}}]}}]}
+    }
+    assert found.raw_files == ("/raw/flights.csv (sha256:ab)",)
+
+
 def test_the_blast_radius(store: LineageStore) -> None:
     store.record(pipeline("1"))
     found = trace(store, EXAMPLES.uri, forward=True)

@@ -76,6 +76,11 @@ def test_bad_parameters_change_nothing(tmp_path, params, message):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_inputs_that_kfp_adds_by_itself_are_not_parameters(tmp_path):
+    params = {"words": ["a"], "pipelinechannel--train-epochs": 3}
+    assert run_component(SPEC, work, tmp_path, params=params).parameters == {"gate": "open"}
+
+
 def test_a_failing_component_leaves_nothing(tmp_path):
     def fail(context):
         work(context)

@@ -114,11 +114,12 @@ class Queries:
         return None
 
     def previous(self, pipeline: str, kind: str, *, unless: tuple[str, str]) -> ArtifactRecord | None:
-        """The newest artifact of a kind, passing over those whose metadata has the given key and value."""
+        """The newest artifact of a kind that no gate refused, passing over those with the given metadata."""
         name, value = unless
         for execution in self._latest(pipeline, kind, without_mark=nodes.mark(name, value)):
             for artifact in reversed(execution.outputs):
-                if artifact.kind == kind and artifact.metadata.get(name) != value:
+                refused = artifact.metadata.get("verdict", Verdict.SUCCESSFUL) != Verdict.SUCCESSFUL
+                if artifact.kind == kind and artifact.metadata.get(name) != value and not refused:
                     return artifact.model_copy(update={"name": ""})
         return None
 

@@ -1,0 +1,172 @@
+"""The main job on real flights: it opens for good, closes for bad with the reason, and forgets nothing."""
+
+import importlib.util
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+_spec = importlib.util.spec_from_file_location("flights_sample", Path(__file__).with_name("flights_sample.py"))
+flights_sample = importlib.util.module_from_spec(_spec)
+sys.modules["flights_sample"] = flights_sample
+_spec.loader.exec_module(flights_sample)
+from flights_sample import COMPILED, REPOSITORY, command, pushed, run, sample  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+TASKS = ["ingest", "validate", "transform", "train", "evaluate", "prove", "push"]
+
+
+@pytest.fixture(scope="module")
+def flights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "flights.csv"
+    sample(every=8).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def first(home, flights):
+    return run(home, flights)
+
+
+def test_raw_flights_become_a_pushed_model(first, home):
+    assert (first.code, first.document.get("state")) == (0, "complete"), first.stderr
+    assert set(first.states.values()) == {"complete"}
+    assert sorted(first.states) == sorted(TASKS)
+    assert {verdict["verdict"] for verdict in first.document["verdicts"]} == {"Successful"}
+    [manifest] = pushed(home)
+    bundle = json.loads(manifest.read_text())
+    assert first.digests["train.model"] in json.dumps(bundle)
+
+
+def test_the_document_has_the_metrics_overall_and_per_slice(first):
+    slices = {row["slice"]: row for row in first.document["metrics"]["evaluate"]["splits"]["eval"]["slices"]}
+    value, lower, upper = slices["overall"]["metrics"]["auc"]["candidate"]
+    assert 0.58 < lower < value < upper < 0.8
+    assert {"overall", "origin=JFK", "carrier=UA"} <= set(slices)
+
+
+def test_the_same_again_is_all_cached_and_equal(first, home, flights):
+    again = run(home, flights)
+    assert again.code == 0
+    assert set(again.states.values()) == {"cached"}
+    assert again.digests == first.digests
+
+
+def test_done_again_elsewhere_everything_has_the_same_digest(first, tmp_path, flights):
+    elsewhere = run(tmp_path / "elsewhere", flights)
+    differing = {name for name, digest in elsewhere.digests.items() if digest != first.digests[name]}
+    assert differing == set()
+
+
+def test_one_parameter_changed_does_exactly_what_depends_on_it(first, home, flights):
+    changed = run(home, flights, "--set", "train.seed=7")
+    assert changed.code == 0, changed.decision("evaluate")
+    done = {task for task, state in changed.states.items() if state == "complete"}
+    assert done == {"train", "evaluate", "prove", "push"}
+    assert changed.digests["train.model"] != first.digests["train.model"]
+    blessing = next(
+        output["metadata"]
+        for task in changed.document["tasks"]
+        for output in task["outputs"]
+        if output["kind"] == "model_blessing"
+    )
+    assert blessing["baseline_digest"] == first.digests["train.model"]
+
+
+def test_broken_values_stop_at_the_data_gate(home, flights, tmp_path):
+    table = sample(every=8)
+    table["carrier"] = table["carrier"].str.lower()
+    broken = tmp_path / "flights.csv"
+    table.to_csv(broken, index=False)
+    before = pushed(home)
+    stopped = run(home, broken)
+    assert stopped.code == 3
+    assert stopped.decision("validate")["consequence"] == "stop"
+    assert any("carrier" in subject for subject in stopped.findings("validate", "Failed"))
+    assert {stopped.states[task] for task in TASKS[2:] if task in stopped.states} == {"skipped"}
+    assert pushed(home) == before
+
+
+def test_a_few_bad_rows_are_set_aside_with_the_reason_and_the_rest_goes_on(home, tmp_path):
+    table = sample(every=8)
+    table.iloc[:200, table.columns.get_loc("carrier")] = "??"
+    bad = tmp_path / "flights.csv"
+    table.to_csv(bad, index=False)
+    ran = run(home, bad, "--until", "validate")
+    assert ran.code == 0
+    assert ran.decision("validate")["consequence"] == "quarantine"
+    accepted = next(o for t in ran.document["tasks"] for o in t["outputs"] if o["name"] == "accepted")
+    from penstock.artifacts import Examples
+
+    quarantine = Examples(Path(accepted["uri"])).read("quarantine")
+    assert quarantine.num_rows == 200
+    assert all("carrier" in reason for reason in quarantine.column("_reasons").to_pylist())
+
+
+def test_a_model_worse_on_one_large_slice_is_refused_for_that_slice(first, home, tmp_path):
+    table = sample(every=8)
+    spoiled = (table["origin"] == "JFK") & (table["month"].astype(int) <= 9)
+    late = table["arr_delay"].mask(table["arr_delay"].isin(["", "NA"]), "999").astype(float) > 15
+    table.loc[spoiled, "arr_delay"] = late[spoiled].map({True: "-5", False: "60"})
+    worse = tmp_path / "flights.csv"
+    table.to_csv(worse, index=False)
+    before = pushed(home)
+    refused = run(home, worse)
+    assert refused.code == 3, refused.document["verdicts"]
+    assert refused.decision("evaluate")["verdict"] == "Failed"
+    assert "origin=JFK" in refused.findings("evaluate", "Failed")
+    assert "origin=EWR" not in refused.findings("evaluate", "Failed")
+    assert refused.states.get("push") == "skipped"
+    assert pushed(home) == before
+
+
+def test_a_model_that_serves_beyond_its_budget_is_refused(home, flights, tmp_path):
+    """Its other ways of not serving are tested beside the component, on models damaged on purpose."""
+    document = yaml.load(COMPILED.read_text(), Loader=yaml.CSafeLoader)
+    [parameters] = [
+        task["inputs"]["parameters"]
+        for component in document["components"].values()
+        for name, task in component.get("dag", {}).get("tasks", {}).items()
+        if name == "prove"
+    ]
+    parameters["max_memory_bytes"] = {"runtimeValue": {"constant": 10_000_000}}
+    compiled = tmp_path / "compiled.yaml"
+    compiled.write_text(yaml.safe_dump(document))
+    before = pushed(home)
+    refused = run(home, flights, compiled=compiled)
+    assert refused.code == 3, refused.stderr
+    assert refused.decision("prove")["verdict"] == "Failed"
+    assert refused.findings("prove", "Failed") == ["server"]
+    assert refused.decision("evaluate")["verdict"] == "Successful"
+    assert refused.states.get("push") == "skipped"
+    assert pushed(home) == before
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_at_any_moment_it_goes_on_to_the_same_end(first, flights, tmp_path, seed):
+    rng = random.Random(seed)  # noqa: S311
+    home = tmp_path / "home"
+    for _ in range(3):
+        process = subprocess.Popen(
+            command(home, flights), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY
+        )
+        time.sleep(rng.uniform(0.5, 6.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    ended = run(home, flights)
+    assert ended.code == 0
+    assert ended.digests == first.digests
+    leftovers = [path for path in home.rglob("*") if "partial" in path.name or path.name == "tmp"]
+    assert leftovers == []
