@@ -1,22 +1,16 @@
 """The main job on real flights: it opens for good, closes for bad with the reason, and forgets nothing."""
 
-import importlib.util
 import json
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-_spec = importlib.util.spec_from_file_location("flights_sample", Path(__file__).with_name("flights_sample.py"))
-flights_sample = importlib.util.module_from_spec(_spec)
-sys.modules["flights_sample"] = flights_sample
-_spec.loader.exec_module(flights_sample)
-from flights_sample import COMPILED, REPOSITORY, command, pushed, run, sample  # noqa: E402
+from tests.e2e.flights_sample import COMPILED, REPOSITORY, command, pushed, run, sample
 
 pytestmark = pytest.mark.slow
 

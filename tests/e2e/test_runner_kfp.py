@@ -138,6 +138,17 @@ def test_an_importer_brings_in_a_file_and_its_content_is_part_of_the_key(tmp_pat
         assert states(document) == {"read": state}
 
 
+def test_an_importer_that_finds_nothing_fails_the_run(tmp_path: Path) -> None:
+    @dsl.pipeline(name="imports")
+    def pipeline(uri: str) -> None:
+        imported = dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset)
+        read(file=imported.output)
+
+    document = run(compile_to(pipeline, tmp_path), tmp_path / "home", code=1, uri="")
+    assert (document["state"], document["exit_code"]) == ("failed", 1)
+    assert states(document) == {"importer": "failed", "read": "skipped"}
+
+
 def test_the_run_s_own_facts_make_a_task_new_in_every_run(tmp_path: Path) -> None:
     @dsl.pipeline(name="facts")
     def pipeline() -> None:

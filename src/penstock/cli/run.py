@@ -82,7 +82,7 @@ def show(result: RunResult) -> None:
     columns = ["task", "state", "seconds", "rows/s", "memory [MB]", ""]
     rows = [
         [
-            _place(task.id),
+            task.task,
             "done" if task.state == "complete" else str(task.state),
             seconds(task.seconds),
             f"{task.rows_per_second:,.0f}" if task.rows_per_second else "",
@@ -117,13 +117,3 @@ def _split(setting: str) -> tuple[str, str]:
     if not equals or not name:
         raise click.UsageError(f"--set wants TASK.PARAM=VALUE, not '{setting}'.", click.get_current_context())
     return name.strip(), value
-
-
-def _place(work_id: str) -> str:
-    """A task as people name it: conditions do not count, iterations of a loop do.
-
-    Example:
-        >>> _place("condition-1/condition-2/push"), _place("for-loop-1[2]/train")
-        ('push', 'for-loop-1[2]/train')
-    """
-    return "/".join(part for part in work_id.split("/") if not part.startswith("condition-"))

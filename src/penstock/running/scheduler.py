@@ -24,6 +24,8 @@ from penstock.running.work import Fate, Outputs, Work
 from penstock.running.workers import Exit, Workers
 from penstock.sdk import BadInput, PenstockError
 
+_IMPORTER = "importer"
+"""What an importer is called where a task has its component: the planner does its work, no container."""
 _GRACE_SECONDS = 10.0
 """How long an interrupted task may take to end by itself [s]."""
 
@@ -267,19 +269,21 @@ class Scheduler:
             self.planner.finished(report.id, outputs)
 
     def _tell_the_rest(self) -> None:
-        """Report what ended in the planner alone: tasks that were skipped, or could not even be planned."""
+        """Report what ended in the planner alone: tasks that were skipped or could not even be planned, importers."""
         if self.interrupts.count:
             return  # what was never reached was not skipped: the next run will come to it
         known = {report.id for report in self.reports}
         for one in self.planner.ended():
+            if one.fate is Fate.SUCCEEDED or one.id in known:
+                continue
             container = self.containers.get(static_path(one.id))
-            if one.fate is not Fate.SUCCEEDED and one.id not in known and container:
-                state = State.SKIPPED if one.fate is Fate.SKIPPED else State.FAILED
-                name = label(one.id, container.task.display_name)
-                report = TaskReport(one.id, name, container.task.component, state, why=one.why)
-                self.reports.append(report)
-                self.recorder.add_bare(report)
-                self.on_event(TaskEnded(report))
+            state = State.SKIPPED if one.fate is Fate.SKIPPED else State.FAILED
+            name = label(one.id, container.task.display_name if container else one.id.rpartition("/")[2])
+            component = container.task.component if container else _IMPORTER
+            report = TaskReport(one.id, name, component, state, why=one.why)
+            self.reports.append(report)
+            self.recorder.add_bare(report)
+            self.on_event(TaskEnded(report))
 
     def _stop(self) -> None:
         """Ask the tasks to end; after a while, or when asked twice, end them."""
