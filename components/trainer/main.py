@@ -24,9 +24,9 @@ def run(context: Context[TrainerParams]) -> None:
     used = device.prepare()
     train = rows.read(transformed, params.train_split, spec, params.task)
     evaluation = rows.read(transformed, params.eval_split, spec, params.task)
-    data = training.divide(train, evaluation, params.holdout_fraction)
+    data = training.divide(train, evaluation, params)
 
-    loop = Loop(network.build(spec, params, data.train), params)
+    loop = Loop(network.build(spec, params, data.train, data.weights), params)
     training.check_overfit(loop, data.train, params.task)
 
     def told(done: int, total: int) -> None:

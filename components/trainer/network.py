@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from components.trainer.logic import embedding_width
 from components.trainer.rows import Rows, names
@@ -12,13 +13,14 @@ from components.trainer.spec import TrainerParams
 from penstock.artifacts.features import FeatureSpec
 
 
-def build(spec: FeatureSpec, params: TrainerParams, train: Rows) -> Any:
+def build(spec: FeatureSpec, params: TrainerParams, train: Rows, weights: npt.NDArray[np.float32]) -> Any:
     """Build the network with its initial weights.
 
     Args:
         spec: The features.
         params: Widths, dropout, seed.
         train: The training rows: the last layer starts at their mean label, so that no step is spent on finding it.
+        weights: How much each row counts in that mean, shape (n_rows,).
 
     Returns:
         A Keras model of two inputs, `dense` (n, n_dense) and `index` (n, n_index), and one output of shape (n, 1): the
@@ -42,7 +44,7 @@ def build(spec: FeatureSpec, params: TrainerParams, train: Rows) -> Any:
         x = keras.layers.Dense(units, "relu", kernel_regularizer=regularizer, name=f"hidden_{number}")(x)
         if params.dropout:
             x = keras.layers.Dropout(params.dropout, seed=params.seed + number, name=f"dropout_{number}")(x)
-    mean = float(np.mean(train.label, dtype=np.float64))
+    mean = float(np.average(train.label.astype(np.float64), weights=weights))
     if params.task == "binary":
         start = float(np.log(max(mean, 1e-6) / max(1 - mean, 1e-6)))
         out = keras.layers.Dense(1, bias_initializer=keras.initializers.Constant(start), name="logit")(x)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from penstock.artifacts import Examples, Model, Schema, TransformedExamples, TransformGraph
 from penstock.sdk import ComponentSpec, In, Out, Params
@@ -51,6 +51,12 @@ class TrainerParams(Params):
     """The split that is learnt from."""
     eval_split: str = "eval"
     """The split that is only measured on."""
+
+    @model_validator(mode="after")
+    def _classes_to_weigh(self) -> Self:
+        if self.class_weights == "balanced" and self.task != "binary":
+            raise ValueError(f"'class_weights' is for task 'binary'; a {self.task} has no classes")
+        return self
 
 
 SPEC = ComponentSpec(

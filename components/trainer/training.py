@@ -24,6 +24,8 @@ _HANDFUL_STEPS = 200
 _HANDFUL_RATE = 0.01
 _HANDFUL_SHARE = 0.8
 _SAMPLE_ROWS = 8192
+_SETTLING_STEPS = 100
+"""Before so many steps, the noise of the first weights may still outweigh what was learnt [steps]."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Data:
     """The rows of a training."""
 
     train: Rows
+    weights: npt.NDArray[np.float32]
+    """How much each training row counts, shape (n_rows,), with a mean of 1."""
     evaluation: Rows
     holdout: Rows | None = None
     """What early stopping looks at; None for the evaluation split."""
@@ -52,14 +56,15 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def divide(train: Rows, evaluation: Rows, holdout_fraction: float) -> Data:
-    """Cut the hold-out, if there is to be one, from the end of the training rows."""
-    if not holdout_fraction:
-        return Data(train, evaluation)
-    kept = len(train) - math.ceil(len(train) * holdout_fraction)
-    if not kept:
-        raise PenstockError(f"holdout_fraction {holdout_fraction} leaves none of {len(train)} rows to train on")
-    return Data(train.take(slice(0, kept)), evaluation, train.take(slice(kept, None)))
+def divide(train: Rows, evaluation: Rows, params: TrainerParams) -> Data:
+    """Cut the hold-out, if there is to be one, from the end of the training rows, and weigh what is left."""
+    fraction, holdout = params.holdout_fraction, None
+    if fraction:
+        kept = len(train) - math.ceil(len(train) * fraction)
+        if not kept:
+            raise PenstockError(f"holdout_fraction {fraction} leaves none of {len(train)} rows to train on")
+        train, holdout = train.take(slice(0, kept)), train.take(slice(kept, None))
+    return Data(train, logic.class_weights(train.label, params.class_weights), evaluation, holdout)
 
 
 def check_overfit(loop: Loop, train: Rows, task: str) -> None:
@@ -68,12 +73,18 @@ def check_overfit(loop: Loop, train: Rows, task: str) -> None:
     All variables are afterwards as they were before.
 
     Raises:
-        PenstockError: Its loss stays near that of the best constant answer (author of the pipeline).
+        PenstockError: There is but one label, or its loss stays near that of the best constant answer (author of the
+            pipeline).
     """
+    if train.label.min() == train.label.max():
+        raise PenstockError(
+            f"all {len(train):,} training rows have the label {train.label[0]:g}: there is nothing to learn",
+            "Look at how the label is made, and at the split",
+        )
     few = train.take(logic.handful(train.label, _HANDFUL_ROWS))
-    constant = logic.metrics(few.label, np.full(len(few), few.label.mean()), task)["loss"]
-    if constant < 1e-6:  # one label only: there is nothing to tell apart
+    if few.label.min() == few.label.max():  # a number that hardly ever differs: these few cannot tell
         return
+    constant = logic.best_constant_loss(few.label, task)
     before, rate = loop.state(), loop.learning_rate
     loop.learning_rate = max(rate, _HANDFUL_RATE)
     order = np.tile(np.arange(len(few), dtype=np.int32), _HANDFUL_STEPS)
@@ -109,20 +120,20 @@ def train(
         progress: Told the steps done and the steps in all.
 
     Raises:
-        PenstockError: Something is not finite, or the loss did not fall (author of the pipeline).
+        PenstockError: Something is not finite, the loss did not fall, or it stayed that of a constant (author of the
+            pipeline).
     """
     rows = len(data.train)
     steps_an_epoch = math.ceil(rows / params.batch_size)
     total = min(params.epochs * steps_an_epoch, params.max_steps or params.epochs * steps_an_epoch)
-    weights = logic.class_weights(data.train.label, params.class_weights)
     chosen = logic.spread(rows, _SAMPLE_ROWS)
     sample = data.train.take(chosen)
 
     def sample_loss() -> float:
-        return logic.mean_loss(sample.label, loop.predict(sample), params.task, weights[chosen])
+        return logic.mean_loss(sample.label, loop.predict(sample), params.task, data.weights[chosen])
 
     now, best = _resume(loop, checkpoint, sample_loss)
-    placed = loop.place(data.train, weights)
+    placed = loop.place(data.train, data.weights)
     kept = now.steps
     while now.steps < total and not (now.step == 0 and logic.should_stop(now.losses, params.patience)):
         order = logic.shuffled(rows, params.seed, now.epoch)
@@ -146,7 +157,10 @@ def train(
         loop.restore_weights(best)
     for variable in loop.model.variables:
         logic.must_be_finite(f"weights of {variable.path}", variable.numpy(), f"after {now.steps} steps")
-    logic.must_have_fallen(now.initial_loss, sample_loss(), f"{now.steps} steps")
+    done, loss = f"{now.steps} steps", sample_loss()
+    logic.must_have_fallen(now.initial_loss, loss, done)
+    if now.steps >= _SETTLING_STEPS:
+        logic.must_have_learnt(loss, logic.best_constant_loss(sample.label, params.task, data.weights[chosen]), done)
     return now
 
 

@@ -28,6 +28,29 @@ def test_metrics_of_two_rows():
     assert logic.metrics(np.array([1.0, 3.0]), np.array([2.0, 1.0]), "regression") == {"loss": 2.5, "mae": 1.5}
 
 
+def test_the_best_constant_is_the_mean():
+    labels = np.array([1.0, 0.0, 0.0, 0.0])
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
+    assert logic.best_constant_loss(labels, "binary") == pytest.approx(entropy)
+    assert (
+        logic.mean_loss(labels, np.full(4, 0.3), "binary")
+        > entropy
+        < logic.mean_loss(labels, np.full(4, 0.2), "binary")
+    )
+    # Weighted evenly, both classes count half, and the best answer is a half.
+    weights = np.array([2.0, 2 / 3, 2 / 3, 2 / 3])
+    assert logic.best_constant_loss(labels, "binary", weights) == pytest.approx(np.log(2))
+
+
+def test_a_model_no_better_than_a_constant_is_refused_and_a_weak_one_is_not():
+    logic.must_have_learnt(0.6998, 0.7, "10 steps")  # three ten-thousandths better
+    for loss in (0.69998, 0.7, 0.8, float("nan")):
+        with pytest.raises(
+            PenstockError, match=r"learned nothing: after 10 steps its loss is .*always answering the mean"
+        ):
+            logic.must_have_learnt(loss, 0.7, "10 steps")
+
+
 def test_rows_count_as_their_weights_say():
     labels, scores = np.array([1.0, 3.0]), np.array([2.0, 1.0])
     assert logic.mean_loss(labels, scores, "regression", np.array([3.0, 1.0])) == (3 * 1 + 1 * 4) / 4

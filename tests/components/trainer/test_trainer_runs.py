@@ -131,6 +131,36 @@ def test_a_training_that_cannot_work_is_refused_with_a_reason(inputs, tmp_path):
     assert not list(tmp_path.glob("*/model"))
 
 
+@pytest.mark.parametrize("params", [{"l2": 10.0, "learning_rate": 0.02}, {"learning_rate": 1.0}], ids=["l2", "rate"])
+def test_a_model_that_fell_back_to_a_constant_is_refused(inputs, tmp_path, params):
+    with pytest.raises(PenstockError, match=r"learned nothing.*always answering the mean|loss did not fall"):
+        run_component(SPEC, run, tmp_path, params={**PARAMS, **params}, inputs=inputs)
+    assert not (tmp_path / "model").exists()
+
+
+def test_little_training_is_no_false_alarm(inputs, tmp_path):
+    for weights in ("none", "balanced"):
+        params = {**PARAMS, "max_steps": 3, "class_weights": weights}
+        made = run_component(SPEC, run, tmp_path / weights, params=params, inputs=inputs).outputs["model"]
+        assert made.metadata["steps"] == 3
+
+
+def test_labels_that_are_all_the_same_are_told(inputs, tmp_path):
+    import pyarrow as pa
+
+    from penstock.artifacts import TransformedExamples
+
+    given = inputs["transformed_examples"]
+    same = TransformedExamples(tmp_path / "same")
+    for split in given.splits():
+        table = given.read(split)
+        place = table.column_names.index("late")
+        zeros = pa.array([0] * table.num_rows, table.column("late").type)
+        same.write(split, table.set_column(place, "late", zeros))
+    with pytest.raises(PenstockError, match="training rows have the label 0: there is nothing to learn"):
+        run_component(SPEC, run, tmp_path / "out", params=PARAMS, inputs={**inputs, "transformed_examples": same})
+
+
 def test_regression_learns_a_number(inputs, tmp_path):
     from components.transform.main import SPEC as TRANSFORM
     from components.transform.main import run as transform
@@ -146,6 +176,9 @@ def test_regression_learns_a_number(inputs, tmp_path):
     assert model.metadata["eval_mae"] < 0.1 * distances.std()
     with pytest.raises(BadInput, match="needs labels 0 and 1; column 'distance'"):
         run_component(SPEC, run, tmp_path / "no", inputs={**given, **made})
+    with pytest.raises(BadInput, match="'class_weights' is for task 'binary'; a regression has no classes"):
+        params = {**params, "class_weights": "balanced"}
+        run_component(SPEC, run, tmp_path / "no", params=params, inputs={**given, **made})
 
 
 SERVE = """
