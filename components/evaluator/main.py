@@ -13,6 +13,7 @@ from components.evaluator.scoring import open_model
 from components.evaluator.spec import SPEC, EvaluatorParams
 from components.evaluator.tfma_files import write_tfma_files
 from penstock.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
+from penstock.artifacts.repeatable import make_tensorflow_repeatable
 from penstock.sdk import Context, main
 
 
@@ -57,6 +58,7 @@ def _measure(
     params, examples = context.params, context.input("examples", Examples)
     needs = {f"{role} model": set(read_features(model).raw) for role, model in models.items()}
     needs |= {"evaluation": {plan.label, *(column for slicing in plan.slicings for column in slicing.columns)}}
+    make_tensorflow_repeatable()
     scorers = {role: open_model(model) for role, model in models.items()}
     measured, done = [], 0
     for split in params.splits:
