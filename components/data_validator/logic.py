@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from penstock.artifacts import Consequence, Decision, Reason, Verdict
 
 
+_VALUE_LENGTH = 60
+"""A reason is one line: values are cut to so many characters in it."""
+
+
 class Kind(IntEnum):
     """What a finding is about; the order is that of gravity, worst first."""
 
@@ -81,14 +85,16 @@ class Finding(BaseModel):
     """Some of the rows, each with its place in the split as `_row`."""
 
     def reason(self) -> Reason:
-        """The finding as a reason of the decision."""
+        """The finding as a reason of the decision, with what its example rows have in the column."""
         subject = f"{self.split}: {self.feature}" if self.feature else self.split
-        evidence = {"split": self.split, "rows": self.rows, "fraction": self.fraction}
+        shown = [{"_row": row["_row"], self.feature: row[self.feature]} for row in self.examples if self.feature in row]
+        example = f"; row {shown[0]['_row']} has {_value(shown[0][self.feature])}" if shown else ""
+        evidence = {"split": self.split, "rows": self.rows, "fraction": self.fraction, "examples": shown or None}
         return Reason(
             rule=self.rule,
             subject=subject,
             verdict=Verdict.FAILED,
-            text=f"{subject}: {self.text}",
+            text=f"{subject}: {self.text}{example}",
             evidence={key: value for key, value in evidence.items() if value is not None},
         )
 
@@ -139,8 +145,9 @@ def decide(
         reviewed: Whether the schema was given, rather than inferred from these very data.
 
     Returns:
-        In this order of precedence: a split without good rows stops as Inconclusive; a finding about the structure,
-        or too many bad rows, stops as Failed; values that moved say retrain; bad rows say quarantine; else proceed.
+        In this order of precedence: a split without rows, or without good ones where all may be set aside, stops as
+        Inconclusive; a finding about the structure, or too many bad rows, stops as Failed; values that moved say
+        retrain; bad rows say quarantine; else proceed.
 
     Example:
         >>> decide([], {"train": SplitCount(rows=10)}, {}, max_quarantine_fraction=0.0, reviewed=True).consequence.value
@@ -148,7 +155,8 @@ def decide(
     """
     ordered = sorted(findings, key=lambda f: (f.kind, -(f.fraction or 0), f.split, f.feature, f.rule))
     found = [finding.reason() for finding in ordered]
-    empty = [_empty(split, count) for split, count in counts.items() if count.rows == count.bad]
+    borne = {split: count for split, count in counts.items() if count.fraction <= max_quarantine_fraction}
+    empty = [_empty(split, count) for split, count in borne.items() if count.rows == count.bad]
     if empty:
         return Decision(
             verdict=Verdict.INCONCLUSIVE, consequence=Consequence.STOP, reasons=(*empty, *found, _schema(reviewed))
@@ -168,6 +176,11 @@ def decide(
         consequence = Consequence.QUARANTINE if quarantine else Consequence.PROCEED
     worst_first = (*quarantine, *found) if too_many and Kind.STRUCTURE not in kinds else (*found, *quarantine)
     return Decision(verdict=verdict, consequence=consequence, reasons=(*worst_first, _schema(reviewed), *held))
+
+
+def _value(value: object) -> str:
+    text = "none" if value is None else repr(value)
+    return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 3] + "..."
 
 
 def _concerns(findings: Sequence[Finding], split: str) -> bool:

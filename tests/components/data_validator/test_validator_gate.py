@@ -140,7 +140,12 @@ def test_a_bad_row_is_set_aside_with_its_reason(tmp_path: Path, changes, rule, t
     result = check(tmp_path, train)
     assert (result.decision.verdict, result.decision.consequence) == ("Successful", "quarantine")
     assert findings(result) == [("train", feature, rule, "rows", 1)]
-    assert result.decision.reasons[0].text == f"train: {feature}: 1 of 100 rows (1.000%): {text}"
+    value = next(iter(changes[feature].values()))
+    shown = str(value) if str(value) == "nan" else value  # JSON has no NaN
+    has = "none" if value is None else repr(shown)
+    assert result.decision.reasons[0].text == f"train: {feature}: 1 of 100 rows (1.000%): {text}; row 4 has {has}"
+    evidence = {"split": "train", "rows": 1, "fraction": 0.01, "examples": [{"_row": 4, feature: shown}]}
+    assert result.decision.reasons[0].evidence == evidence
     accepted = result.outputs["accepted"]
     assert accepted.rows("train") == 99
     assert 5 not in accepted.read("train", ["age"]).slice(3, 2).column("age").to_pylist()
@@ -197,7 +202,30 @@ def test_rules_between_columns(tmp_path: Path) -> None:
     assert kept.decision.consequence == "proceed"
     broken = check(tmp_path / "b", passengers(fare={4: 5.01}), rules=rules)
     assert findings(broken) == [("train", "fare", "rule:fare_below_age", "rows", 1)]
-    assert broken.decision.reasons[0].text == "train: fare: 1 of 100 rows (1.000%): fare must be at most age"
+    assert (
+        broken.decision.reasons[0].text
+        == "train: fare: 1 of 100 rows (1.000%): fare must be at most age; row 4 has 5.01"
+    )
+
+
+@pytest.mark.parametrize("fare", [None, ["dear"] * 100], ids=["gone", "text"])
+def test_a_rule_on_a_column_that_is_not_as_it_should_be_leaves_the_word_to_the_schema(tmp_path: Path, fare) -> None:
+    rules = {"fare_below_age": {"column": "fare", "must_be": "at_most", "other": "age"}}
+    result = check(tmp_path, passengers(), passengers(fare=fare), rules=rules)
+    assert (result.decision.verdict, result.decision.consequence) == ("Failed", "stop")
+    assert result.decision.reasons[0].subject == "eval: fare"
+    assert not [reason for reason in result.decision.reasons if reason.rule.startswith("rule:")]
+
+
+@pytest.mark.parametrize("column", ["late", "port", "age"])
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_a_column_missing_in_one_split_stops_and_is_named(tmp_path: Path, column: str, split: str) -> None:
+    torn = passengers(**{column: None})
+    result = check(tmp_path, *((torn, passengers()) if split == "train" else (passengers(), torn)))
+    assert result.parameters == {"gate": "closed"}
+    first = result.decision.reasons[0]
+    assert (first.rule, first.subject) == ("schema_missing_column", f"{split}: {column}")
+    assert first.evidence["rows"] == 100
 
 
 def test_rules_against_a_number(tmp_path: Path) -> None:

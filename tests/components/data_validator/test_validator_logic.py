@@ -23,6 +23,7 @@ ROWS, VALUES, STRUCTURE = finding(Kind.ROWS), finding(Kind.VALUES), finding(Kind
         ([ROWS], (100, 2), 0.01, ("Failed", "stop")),
         ([ROWS], (100, 1), 0.0, ("Failed", "stop")),
         ([ROWS], (100, 99), 1.0, ("Successful", "quarantine")),
+        ([ROWS], (100, 100), 0.01, ("Failed", "stop")),
         ([ROWS], (100, 100), 1.0, ("Inconclusive", "stop")),  # nothing is left to go on with
         ([VALUES], (100, 0), 0.01, ("Successful", "retrain")),
         ([VALUES, ROWS], (100, 1), 0.01, ("Successful", "retrain")),
@@ -47,6 +48,13 @@ def test_one_split_with_too_many_bad_rows_stops_all() -> None:
     assert (first.rule, first.subject, first.verdict) == ("max_quarantine_fraction", "eval", Verdict.FAILED)
     assert first.text == ("eval: 1 of 10 rows (10.000%) are bad, 1.000% are borne: too many to go on without them")
     assert first.evidence == {"bad_rows": 1, "rows": 10, "fraction": 0.1, "limit": 0.01}
+
+
+def test_a_long_value_does_not_break_the_line() -> None:
+    long = finding(Kind.ROWS).model_copy(update={"examples": ({"_row": 7, "age": "x" * 1000},)})
+    reason = long.reason()
+    assert reason.text == f"train: age: is odd; row 7 has '{'x' * 56}..."
+    assert reason.evidence["examples"] == [{"_row": 7, "age": "x" * 1000}]
 
 
 def test_reasons_come_worst_first() -> None:
