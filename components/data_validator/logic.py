@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from penstock.artifacts import Consequence, Decision, Reason, Verdict
 
-
 _VALUE_LENGTH = 60
 """A reason is one line: values are cut to so many characters in it."""
 
