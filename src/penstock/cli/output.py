@@ -12,6 +12,8 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from penstock.artifacts import Decision
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 
 VERDICT_STYLE = {
@@ -61,6 +63,22 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     for row in rows:
         table.add_row(*(Text(cell, style=VERDICT_STYLE.get(cell, "")) for cell in row))
     console().print(table)
+
+
+def print_decisions(decided: Sequence[tuple[str, Decision]], *, most: int | None = None) -> None:
+    """Print what gates said: the verdict of each with its consequence, then its reasons, worst first.
+
+    Args:
+        decided: Tasks and their decisions, in the order to print.
+        most: How many reasons of a gate to print; all when None.
+    """
+    rows = []
+    for task, decision in decided:
+        rows.append([task, str(decision.verdict), str(decision.consequence), ""])
+        rows += [["", str(reason.verdict), reason.subject, reason.text] for reason in decision.reasons[:most]]
+    if rows:
+        console().print()
+        print_table(["gate", "verdict", "about", "why"], rows)
 
 
 def seconds(value: float | None) -> str:

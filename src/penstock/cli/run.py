@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.output import console, json_option, megabytes, print_json, print_table, seconds
+from penstock.cli.output import console, json_option, megabytes, print_decisions, print_json, print_table, seconds
 
 if TYPE_CHECKING:
     from penstock.running.events import RunResult
@@ -92,16 +92,7 @@ def show(result: RunResult) -> None:
         for task in result.tasks
     ]
     print_table(columns, rows, right=["seconds", "rows/s", "memory [MB]"])
-    judged = [(task.task, task.decision) for task in result.tasks if task.decision]
-    verdicts = [[task, str(decision.verdict), str(decision.consequence), ""] for task, decision in judged]
-    verdicts += [
-        [task, str(reason.verdict), reason.subject, reason.text]
-        for task, decision in judged
-        for reason in decision.reasons[:_REASONS]
-    ]
-    if verdicts:
-        console().print()
-        print_table(["gate", "verdict", "", "why"], sorted(verdicts, key=lambda row: row[0]))
+    print_decisions([(task.task, task.decision) for task in result.tasks if task.decision], most=_REASONS)
     console().print()
     for task in result.tasks:
         for output in task.outputs:

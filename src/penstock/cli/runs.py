@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli.output import console, json_option, megabytes, print_json, print_table, seconds, short
+from penstock.cli.output import (
+    console,
+    json_option,
+    megabytes,
+    print_decisions,
+    print_json,
+    print_table,
+    seconds,
+    short,
+)
 from penstock.cli.store import open_lineage
 
 if TYPE_CHECKING:
@@ -76,15 +85,8 @@ def show(home: Path, run: str, as_json: bool) -> None:
         for e in record.executions
     ]
     print_table(["task", "state", "seconds", "memory [MB]", "verdict", ""], tasks, right=["seconds", "memory [MB]"])
+    print_decisions([(e.task, e.decision) for e in record.executions if e.decision])
     out.print()
-    reasons = [
-        [execution.task, str(reason.verdict), reason.subject, reason.text]
-        for execution in record.executions
-        for reason in (execution.decision.reasons if execution.decision else ())
-    ]
-    if reasons:
-        print_table(["gate", "verdict", "about", "why"], reasons)
-        out.print()
     outputs = [[e.task, o.name, o.kind, short(o.digest), o.uri] for e in record.executions for o in e.outputs]
     print_table(["task", "output", "kind", "digest", "where"], outputs)
 
