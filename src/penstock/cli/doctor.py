@@ -91,13 +91,14 @@ def _serving_environment() -> Finding:
 
 
 def _lineage(home: Path) -> Finding:
-    if not home.exists():
-        return Finding("lineage", True, f"{home} is not there yet; the first run makes it")
+    from penstock.cli.store import open_lineage
     from penstock.running.home import Home
     from penstock.sdk import PenstockError
 
+    if not Home.is_at(home):
+        return Finding("lineage", True, f"nothing has run in {home} yet; the first run makes it")
     try:
-        runs = Home(home).lineage().runs(limit=1)
+        runs = open_lineage(home).runs(limit=1)
     except PenstockError as error:
         return Finding("lineage", False, error.message, error.remedy)
     return Finding("lineage", True, f"last run: {runs[0].run_id}" if runs else "no runs yet")

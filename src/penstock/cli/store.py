@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def open_lineage(home: Path) -> LineageStore:
-    """Open the lineage that runs have left; asking makes no folder.
+    """Open the lineage that runs have left; asking makes no folder. Runs that died are told as such.
 
     Raises:
         BadInput: Nothing has run there yet (caller).
@@ -18,6 +18,9 @@ def open_lineage(home: Path) -> LineageStore:
     from penstock.running.home import Home
     from penstock.sdk import BadInput
 
-    if not home.is_dir():
+    if not Home.is_at(home):
         raise BadInput(f"{home}: no runs here yet", "Run a pipeline, or name the folder with --home")
-    return Home(home).lineage()
+    place = Home(home)
+    store = place.lineage()
+    store.close_abandoned(place.is_alive)
+    return store

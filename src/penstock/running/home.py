@@ -24,6 +24,7 @@ from penstock.lineage.port import LineageStore
 from penstock.sdk import BadInput, PenstockError
 from penstock.sdk.entry import PARTIAL
 
+_LINEAGE = "lineage.sqlite"
 _DYING_SECONDS = 10.0
 """How long to wait for the processes of a run whose runner was killed [s]: the kernel is killing them."""
 
@@ -135,6 +136,7 @@ class Home:
         self.cache = self.root / "cache"
         self.scratch = self.root / "scratch"
         self._alive = self.root / "alive"
+        self._lineage = self.root / _LINEAGE
         try:
             for folder in (self.runs, self.cache, self.scratch, self._alive):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -144,13 +146,18 @@ class Home:
             hint = "Choose a folder that you may write to with --home, and see that its disk has space"
             raise BadInput(f"the state folder {self.root} cannot be used: {error.strerror}", hint) from None
 
+    @staticmethod
+    def is_at(root: Path) -> bool:
+        """Whether anything has run in a folder; looking makes nothing."""
+        return (root / _LINEAGE).exists()
+
     def lineage(self) -> LineageStore:
         """Open the lineage of all runs in this folder.
 
         Raises:
             PenstockError: It cannot be opened (operator).
         """
-        return open_store(sqlite_url(self.root / "lineage.sqlite"))
+        return open_store(sqlite_url(self._lineage))
 
     @contextmanager
     def begin(self, pipeline: str, now: datetime) -> Iterator[RunFolder]:

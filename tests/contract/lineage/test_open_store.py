@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 import pytest
 
-from penstock.lineage.address import sqlite_url
+from penstock.lineage.address import parse_address, sqlite_url
 from penstock.lineage.errors import StoreUnavailable
 from penstock.lineage.mlmd import connection
+from penstock.lineage.mlmd.opening import explain_open
 from penstock.lineage.open import open_store
 from penstock.sdk import BadInput, PenstockError
 
@@ -101,6 +102,26 @@ class TestFiles:
         assert store.runs() == []
         with pytest.raises(StoreUnavailable, match=r"stays locked or out of reach\. End the process that holds it"):
             store.start_run(make.run("r"))
+
+    def test_a_full_disk(self, backend: str, tmp_path: Path) -> None:
+        said = RuntimeError("Error when executing query: database or disk is full query: CREATE TABLE")
+        told = str(explain_open(parse_address(sqlite_url(tmp_path / "lineage.sqlite")), said))
+        assert told.startswith(f"lineage store {tmp_path}/lineage.sqlite cannot be written: the disk is full. Free")
+
+    def test_ml_metadata_says_nothing_by_itself(self, backend: str) -> None:
+        script = """
+            from penstock.lineage.mlmd.connection import _hush
+            _hush()  # in a process where nobody has logged yet
+            from absl import logging
+            for module in ("/x/ml_metadata/store.py", "/x/other/store.py"):
+                source = compile("logging.error('by %s', __name__)", module, "exec")
+                exec(source, dict(logging=logging, __name__=module))
+            """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+        )
+        assert done.stderr.count("by /x/other") == 1
+        assert "ml_metadata" not in done.stderr
 
     def test_a_store_that_must_not_be_written(self, backend: str) -> None:
         with tempfile.TemporaryDirectory(prefix="penstock-") as folder:  # others cannot enter pytest's own folders

@@ -138,7 +138,9 @@ def _says(error: BaseException | None, signs: tuple[str, ...]) -> bool:
 
 def _hush() -> None:
     """Keep ML Metadata's own log lines out: they repeat our errors, and one shows the password."""
-    logger = logging.getLogger("absl")
+    from absl import logging as absl_logging
+
+    logger = absl_logging.get_absl_logger()  # not by its name: made before absl is imported, it tells no caller
     if not any(isinstance(known, _NotMlMetadata) for known in logger.filters):
         logger.addFilter(_NotMlMetadata())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _PROBE_SECONDS = 3.0
 _CALL_SECONDS = 60.0
 _CAUSE_CHARACTERS = 300
+_LEAST_BYTES = 1 << 16
 
 
 def open_store(address: StoreAddress) -> Any:
@@ -152,11 +154,23 @@ def _explain_file(path: Path, text: str) -> PenstockError:
     if "locked" in text or "busy" in text.lower() or "aborted" in text:
         remedy = "End the process that holds it (a database shell?), or try again."
         return StoreUnavailable(f"lineage store {path} is locked by another process", remedy)
+    if "disk is full" in text or "No space left" in text or _is_full(path.parent):
+        return StoreUnavailable(
+            f"lineage store {path} cannot be written: the disk is full", "Free some space and run again."
+        )
     writable = os.access(path, os.W_OK) if path.exists() else os.access(path.parent, os.W_OK)
     if not writable or "readonly" in text or not os.access(path.parent, os.W_OK):
         remedy = "Give this user the right to write the file and its folder, or choose another place."
         return StoreUnavailable(f"lineage store {path} cannot be written", remedy)
     return StoreUnavailable(f"lineage store {path} cannot be opened: {_first_line(text)}")
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether there is no room for the smallest of tables: SQLite may say no more than "disk I/O error"."""
+    try:
+        return shutil.disk_usage(folder).free < _LEAST_BYTES
+    except OSError:
+        return False
 
 
 def _client_config(address: StoreAddress) -> mlmd.MetadataStoreClientConfig:
