@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from penstock.cli.store import open_lineage
 from penstock.lineage.records import State
 from penstock.running.events import TaskProgress
 from penstock.running.home import Home
@@ -91,6 +92,19 @@ def test_a_run_killed_in_a_task_keeps_what_was_finished(compiled: Path, home: Pa
     assert executions["double"].state is State.FAILED
 
 
+def test_asking_tells_a_live_run_from_a_dead_one(compiled: Path, home: Path, tmp_path: Path) -> None:
+    process = start(compiled, home, seconds=30, touch=str(tmp_path / "pid"))
+    pids = pids_in(tmp_path / "pid")
+    assert [r.state for r in open_lineage(home).runs()] == [State.RUNNING]
+    process.kill()
+    process.communicate()
+    wait_for(lambda: all(map(gone, pids)))
+    (died,) = open_lineage(home).runs()
+    assert died.state is State.FAILED
+    states_of = {e.task: e.state for e in open_lineage(home).run(died.run_id).executions}
+    assert states_of == {"numbers": State.COMPLETE, "double": State.FAILED}
+
+
 def test_a_killed_task_fails_the_run_and_is_done_again(compiled: Path, home: Path, tmp_path: Path) -> None:
     process = start(compiled, home, seconds=5, touch=str(tmp_path / "pid"))
     os.kill(pids_in(tmp_path / "pid")[0], signal.SIGKILL)
@@ -98,6 +112,7 @@ def test_a_killed_task_fails_the_run_and_is_done_again(compiled: Path, home: Pat
     double = next(t for t in document["tasks"] if t["task"] == "double")
     assert "killed by SIGKILL" in double["why"]
     assert states(document)["judge"] == "skipped"
+    assert {t["task"]: t["component"] for t in document["tasks"]}["judge"] == "judge"
     assert not Path(document["tasks"][1]["log"]).with_name("outputs").exists()
     assert states(run(compiled, home)) == {
         "numbers": "cached",
@@ -136,6 +151,7 @@ def test_an_interrupt_ends_with_130_at_once(compiled: Path, home: Path, tmp_path
     document = finish(process, code=130)
     assert time.monotonic() - began < 5
     assert states(document)["double"] == "interrupted"
+    assert [t["why"] for t in document["tasks"]] == ["", ""]
     assert gone(task)
     wait_for(lambda: gone(child))
     lineage = Home(home).lineage()

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -48,7 +48,7 @@ def open_display(stream: TextIO = sys.stderr) -> Iterator[OnEvent]:
             set (https://no-color.org).
     """
     if not stream.isatty() or os.environ.get("TERM") == "dumb":
-        yield PlainDisplay(lambda line: print(line, file=stream, flush=True))
+        yield PlainDisplay(_writer(stream))
         return
     from rich.console import Console
     from rich.live import Live
@@ -56,6 +56,16 @@ def open_display(stream: TextIO = sys.stderr) -> Iterator[OnEvent]:
     display = LiveDisplay(time.monotonic)
     with Live(console=Console(file=stream), get_renderable=display.render, refresh_per_second=8):
         yield display
+
+
+def _writer(stream: TextIO) -> Callable[[str], None]:
+    """Write lines for as long as somebody reads them: a run does not end because its listener left."""
+
+    def write(line: str) -> None:
+        with suppress(OSError, ValueError):
+            print(line, file=stream, flush=True)
+
+    return write
 
 
 class PlainDisplay:
@@ -139,11 +149,11 @@ class LiveDisplay:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
         for name in ("task", "state"):
             table.add_column(name, no_wrap=True)
         table.add_column("seconds", justify="right", no_wrap=True)
-        table.add_column("detail", overflow="ellipsis", no_wrap=True)
+        table.add_column("detail", overflow="ellipsis", no_wrap=True, ratio=1)
         for line in list(self._lines.values()):
             running = line.state is State.RUNNING
             seconds = self._clock() - line.began if running else line.seconds

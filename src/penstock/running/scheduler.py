@@ -248,7 +248,10 @@ class Scheduler:
     def _failed(self, running: _Running, report: TaskReport) -> None:
         running.scratch.release(done=False)
         running.folder.discard()
-        report = replace(report, state=State.INTERRUPTED if self.interrupts.count else State.FAILED)
+        if self.interrupts.count:  # how it ended says nothing: we ended it
+            report = replace(report, state=State.INTERRUPTED, why="", log=None)
+        else:
+            report = replace(report, state=State.FAILED)
         self.recorder.finish(running.record, report)
         work, attempt = running.job.work, running.attempt
         if attempt <= work.retries and not report.bad_input and not self.interrupts.count:
@@ -279,7 +282,7 @@ class Scheduler:
             container = self.containers.get(static_path(one.id))
             state = State.SKIPPED if one.fate is Fate.SKIPPED else State.FAILED
             name = label(one.id, container.task.display_name if container else one.id.rpartition("/")[2])
-            component = container.task.component if container else _IMPORTER
+            component = container.name if container else _IMPORTER
             report = TaskReport(one.id, name, component, state, why=one.why)
             self.reports.append(report)
             self.recorder.add_bare(report)

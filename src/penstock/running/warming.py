@@ -20,6 +20,11 @@ class ContainerTask:
     component: DeclaredComponent | None
     """None for a container that is no component of ours."""
 
+    @property
+    def name(self) -> str:
+        """What runs in it: our component's name, or the one that the pipeline has for it."""
+        return self.component.spec.name if self.component else self.task.component
+
 
 def container_tasks(spec: PipelineSpec, roots: Sequence[Path]) -> dict[str, ContainerTask]:
     """Every container task of a pipeline by its path, upstream before downstream.

@@ -103,3 +103,25 @@ def test_a_terminal_gets_live_lines(monkeypatch: pytest.MonkeyPatch, no_color: s
         display(TaskEnded(TaskReport("a", "a", "c", State.FAILED, why="bad")))
     assert "failed" in stream.getvalue()
     assert ("\x1b[1;31m" in stream.getvalue()) is coloured
+
+
+class Gone(io.StringIO):
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_listener_that_left_does_not_stop_the_run() -> None:
+    with open_display(Gone()) as display:
+        display(RunStarted("flights-1", "flights"))
+
+
+def test_a_narrow_terminal_cuts_the_detail_and_nothing_else() -> None:
+    display = LiveDisplay(Clock())
+    display(TaskEnded(TaskReport("a", "transform", "c", State.COMPLETE, seconds=12.5, rows=1_000_000)))
+    display(TaskEnded(TaskReport("b", "validate", "c", State.INTERRUPTED)))
+    stream = io.StringIO()
+    Console(file=stream, width=40).print(display.render())
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("transform  done         12.5 s  1,0")
+    assert first.rstrip().endswith("…")
+    assert second.split() == ["validate", "interrupted", "0.0", "s"]
