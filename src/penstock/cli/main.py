@@ -56,14 +56,14 @@ class _LazyGroup(click.Group):
 )
 @click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".penstock"),
+    type=click.Path(file_okay=False),
+    default=".penstock",
     show_default=True,
     help="Folder of runs, lineage and cache.",
 )
 @click.version_option(__version__, prog_name="penstock")
 @click.pass_context
-def command(ctx: click.Context, home: Path) -> None:
+def command(ctx: click.Context, home: str) -> None:
     """Continuous training and delivery of machine-learned models, native to Kubeflow.
 
     \b
@@ -72,7 +72,9 @@ def command(ctx: click.Context, home: Path) -> None:
       penstock run flights --set train.epochs=2
       penstock runs list
     """
-    ctx.obj = home.absolute()
+    if not home:
+        raise click.UsageError("--home wants a folder, not nothing.", ctx)
+    ctx.obj = Path(home).absolute()
 
 
 def main() -> NoReturn:
@@ -80,9 +82,12 @@ def main() -> NoReturn:
     from penstock.sdk.errors import ExitCode, PenstockError
 
     try:
-        sys.exit(command.main(standalone_mode=False) or ExitCode.OK)
+        sys.exit(command.main(prog_name="penstock", standalone_mode=False) or ExitCode.OK)
     except PenstockError as error:
         _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(ExitCode.BAD_INPUT)
     except click.UsageError as error:
         context = error.ctx.command_path if error.ctx else "penstock"
         _fail(f"{error.format_message()} See '{context} --help'", ExitCode.BAD_INPUT)

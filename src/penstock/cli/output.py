@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import BaseModel
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from penstock.artifacts import Decision
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+
+_BLANKS_AT_THE_END = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
+_ENDLESS = 100_000
+"""A width that no line reaches [characters]."""
 
 VERDICT_STYLE = {
     "Successful": "green",
@@ -33,12 +38,12 @@ VERDICT_STYLE = {
 
 
 def console() -> Console:
-    """A console on standard output, wide enough for tables when nobody looks."""
+    """A console on standard output; where nobody looks, a line is as long as it must be."""
     from rich.console import Console
 
     found = Console(highlight=False)
     if not found.is_terminal:
-        found.width = 160
+        found.width = _ENDLESS
     return found
 
 
@@ -52,17 +57,32 @@ def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any] | list[An
     click.echo(json.dumps(document, indent=1, ensure_ascii=False, default=str))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print a plain table: a heading, no frame, numbers to the right; known verdicts and states get their colour."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """Print a plain table: a heading, no frame; known verdicts and states get their colour.
+
+    Args:
+        columns: The headings.
+        rows: The cells.
+        right: Columns of numbers.
+        whole: Columns that people copy from: never folded. The last column then runs over the edge.
+    """
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
     for row in rows:
         table.add_row(*(Text(cell, style=VERDICT_STYLE.get(cell, "")) for cell in row))
-    console().print(table)
+    out = console()
+    if columns[-1] in whole:
+        out.width = _ENDLESS
+    with out.capture() as captured:
+        out.print(table)
+    click.echo(_BLANKS_AT_THE_END.sub(r"\1", captured.get()), nl=False, color=out.is_terminal)
 
 
 def print_decisions(decided: Sequence[tuple[str, Decision]], *, most: int | None = None) -> None:

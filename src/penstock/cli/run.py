@@ -54,17 +54,19 @@ def command(
       penstock run flights --json > run.json
     """
     from penstock.authoring.discovery import find_compiled
-    from penstock.authoring.settings import read_settings
+    from penstock.authoring.settings import Settings, read_settings
     from penstock.running.display import open_display
     from penstock.running.report import report
     from penstock.running.runner import run_pipeline
 
-    given = {**(read_settings(file) if file else {}), **dict(_split(setting) for setting in settings)}
+    typed = _split(settings)
+    read = read_settings(file) if file else Settings()
     with open_display() as display:
         result = run_pipeline(
             find_compiled(pipeline),
             home=home,
-            settings=given,
+            settings={**read.texts, **typed},
+            places={name: place for name, place in read.places.items() if name not in typed},
             only=only,
             until=until,
             use_cache=not no_cache,
@@ -97,14 +99,19 @@ def show(result: RunResult) -> None:
     for task in result.tasks:
         for output in task.outputs:
             if output.kind == "pushed_model":
-                console().print(f"pushed   {output.uri}")
+                console().print(f"pushed   {output.uri}", soft_wrap=True)
         if task.state == "failed" and task.log:
-            console().print(f"log      {task.log}")
+            console().print(f"log      {task.log}", soft_wrap=True)
     console().print(f"run      {result.run_id}  {seconds(result.seconds)} s")
 
 
-def _split(setting: str) -> tuple[str, str]:
-    name, equals, value = setting.partition("=")
-    if not equals or not name:
-        raise click.UsageError(f"--set wants TASK.PARAM=VALUE, not '{setting}'.", click.get_current_context())
-    return name.strip(), value
+def _split(settings: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise click.UsageError(f"--set wants TASK.PARAM=VALUE, not '{setting}'.", click.get_current_context())
+        if found.setdefault(name, value) != value:
+            raise click.UsageError(f"--set {name} is there twice, with different values.", click.get_current_context())
+    return found

@@ -55,7 +55,9 @@ def list_(home: Path, pipeline: str, limit: int, offset: int, as_json: bool) -> 
         print_json(runs)
         return
     rows = [[r.run_id, str(r.state), _code(r), _when(r), seconds(_duration(r)), r.user, r.host] for r in runs]
-    print_table(["run", "state", "exit", "started (UTC)", "seconds", "by", "on"], rows, right=["seconds", "exit"])
+    print_table(
+        ["run", "state", "exit", "started (UTC)", "seconds", "by", "on"], rows, right=["seconds", "exit"], whole=["run"]
+    )
 
 
 @command.command(name="show")
@@ -88,7 +90,7 @@ def show(home: Path, run: str, as_json: bool) -> None:
     print_decisions([(e.task, e.decision) for e in record.executions if e.decision])
     out.print()
     outputs = [[e.task, o.name, o.kind, short(o.digest), o.uri] for e in record.executions for o in e.outputs]
-    print_table(["task", "output", "kind", "digest", "where"], outputs)
+    print_table(["task", "output", "kind", "digest", "where"], outputs, whole=["output", "digest", "where"])
 
 
 @command.command(name="compare")

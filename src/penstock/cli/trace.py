@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,17 @@ def command(home: Path, artifact: str, forward: bool, as_json: bool) -> None:
       penstock trace 3fa9c1d2 --forward
       penstock trace .penstock/runs/flights-20260101T120000-0a1b/train/outputs/model --json
     """
+    from penstock.lineage.errors import UnknownArtifact
     from penstock.lineage.questions import trace
 
-    found = trace(open_lineage(home), artifact, forward=forward)
+    store = open_lineage(home)
+    try:
+        found = trace(store, artifact, forward=forward)
+    except UnknownArtifact:
+        address = _address(artifact)
+        if address == artifact:
+            raise
+        found = trace(store, address, forward=forward)
     if as_json:
         print_json(found)
         return
@@ -42,6 +51,16 @@ def command(home: Path, artifact: str, forward: bool, as_json: bool) -> None:
         out.print("\nraw files")
         for name in found.raw_files:
             out.print(f"  {name}", soft_wrap=True)
+
+
+def _address(typed: str) -> str:
+    """The artifact's address that a typed path means: also a relative one, and one of a file in it."""
+    if "/" not in typed or "://" in typed.removeprefix("file://"):
+        return typed
+    path = Path(os.path.abspath(typed.removeprefix("file://")))  # noqa: PTH100  (the lineage has links as links)
+    if "outputs" in path.parts[:-1]:
+        path = Path(*path.parts[: len(path.parts) - path.parts[::-1].index("outputs", 1) + 1])
+    return str(path)
 
 
 def _grow(node: Node) -> Tree:

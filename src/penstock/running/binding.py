@@ -101,9 +101,9 @@ def _find(spec: PipelineSpec, name: str) -> str:
     )
 
 
-def _nearest(name: str, known: Collection[str], what: str) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Its {what}: {', '.join(sorted(known)) or 'none'}"
+def _nearest(name: str, known: Collection[str], what: str, listed: Collection[str] = ()) -> str:
+    near = difflib.get_close_matches(name, [*known, *listed], n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Its {what}: {', '.join(sorted(listed or known)) or 'none'}"
 
 
 def run_parameters(spec: PipelineSpec, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,13 +139,14 @@ def _checked(spec: PipelineSpec, name: str, value: Any, definition: ParameterDef
         raise BadInput(f"{spec.where}: run parameter {name!r}: {error}") from None
 
 
-def bind(spec: PipelineSpec, settings: Mapping[str, str]) -> dict[str, Any]:
-    """Turn `--set` into run parameters.
+def bind(spec: PipelineSpec, settings: Mapping[str, str], places: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Turn what was set into run parameters.
 
     Args:
         spec: The pipeline.
         settings: Texts by `task.parameter` (`train.epochs`, also `inner/train.epochs`), or by the run parameter's
             own name (`train_epochs`).
+        places: Where settings stand, for messages; `--set` where it does not say.
 
     Returns:
         Values by run parameter, typed; only what was set.
@@ -156,46 +157,43 @@ def bind(spec: PipelineSpec, settings: Mapping[str, str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for setting, text in settings.items():
-        name = setting if setting in spec.parameters else _bound(spec, setting)
+        place = (places or {}).get(setting, f"--set {setting}")
+        name = setting if setting in spec.parameters else _bound(spec, setting, place)
         try:
             value = parse_text(text, spec.parameters[name].type)
         except WrongType as error:
-            raise BadInput(f"--set {setting}: {error}") from None
+            raise BadInput(f"{place}: {error}") from None
         if name in values and values[name] != value:
-            raise BadInput(f"--set {setting}: the run parameter {name!r} is set twice, to different values")
+            raise BadInput(f"{place}: the run parameter {name!r} is set twice, to different values")
         values[name] = value
     return values
 
 
-def _bound(spec: PipelineSpec, setting: str) -> str:
+def _bound(spec: PipelineSpec, setting: str, place: str) -> str:
     """The run parameter behind `task.parameter`."""
     task_name, dot, parameter = setting.rpartition(".")
     may = _settings(spec)
     if not dot:
         raise BadInput(
-            f"--set {setting}: there is no such run parameter",
-            _nearest(setting, [*spec.parameters, *settable(spec)], "settings"),
+            f"{place}: there is no such run parameter",
+            _nearest(setting, spec.parameters, "settings", listed=settable(spec)),
         )
     tasks = {path: task for path, task in spec.walk() if task_name in (path, task.name, task.display_name)}
     if not tasks:
-        raise BadInput(
-            f"--set {setting}: there is no task {task_name!r}", _nearest(setting, settable(spec), "settings")
-        )
+        raise BadInput(f"{place}: there is no task {task_name!r}", _nearest(setting, settable(spec), "settings"))
     found = {may[f"{path}.{parameter}"] for path in tasks if f"{path}.{parameter}" in may}
     if len(found) == 1:
         return found.pop()
     if found:
-        raise BadInput(
-            f"--set {setting}: several tasks are called {task_name!r}", f"Say which: {', '.join(sorted(tasks))}"
-        )
+        raise BadInput(f"{place}: several tasks are called {task_name!r}", f"Say which: {', '.join(sorted(tasks))}")
     inputs = {name for task in tasks.values() for name in spec.component(task).parameters}
     if parameter not in inputs:
         raise BadInput(
-            f"--set {setting}: task {task_name!r} has no parameter {parameter!r}",
+            f"{place}: task {task_name!r} has no parameter {parameter!r}",
             _nearest(parameter, inputs, "parameters"),
         )
     can = ", ".join(sorted(settable(spec))) or "nothing"
-    raise BadInput(f"--set {setting}: the pipeline does not let a run set it", f"What may be set: {can}")
+    raise BadInput(f"{place}: the pipeline does not let a run set it", f"What may be set: {can}")
 
 
 def settable(spec: PipelineSpec) -> dict[str, str]:

@@ -45,6 +45,7 @@ def run_pipeline(
     *,
     home: Path,
     settings: Mapping[str, str],
+    places: Mapping[str, str] | None = None,
     only: str = "",
     until: str = "",
     use_cache: bool = True,
@@ -58,6 +59,7 @@ def run_pipeline(
         compiled: compiled.yaml.
         home: The state folder.
         settings: Run parameters as a person typed them, by name.
+        places: Where settings stand that were not typed but read, for messages.
         only: A task to execute; what it needs must be in the cache. All tasks when empty.
         until: A task to execute with what it needs, and nothing else.
         use_cache: Whether finished work may be taken from the cache. What is done is kept there in any case.
@@ -77,7 +79,7 @@ def run_pipeline(
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(_HASHING_THREADS))
         spec = read_pipeline(compiled)
-        parameters = bind(spec, settings)
+        parameters = bind(spec, settings, places)
         selection = select(spec, only=only, until=until)
         planner = Planner(spec, parameters, selection=selection)
         roots = component_roots(compiled)

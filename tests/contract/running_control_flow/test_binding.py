@@ -75,6 +75,19 @@ def test_a_setting_that_cannot_be_is_refused_with_what_can(spec, setting, text, 
     assert message in str(error.value)
 
 
+def test_a_setting_from_a_file_is_refused_with_its_place(spec):
+    with pytest.raises(BadInput) as error:
+        bind(spec, {"number.n": "five"}, {"number.n": "run.yaml:3: number.n"})
+    assert str(error.value) == "run.yaml:3: number.n: 'five' is not a whole number"
+
+
+def test_a_list_of_what_may_be_set_names_everything_once(spec):
+    with pytest.raises(BadInput) as error:
+        bind(spec, {"xyzzy": "5"})
+    listed = str(error.value).rpartition("Its settings: ")[2].split(", ")
+    assert listed == sorted(settable(spec))
+
+
 def test_settings_that_contradict_each_other_are_refused(spec):
     with pytest.raises(BadInput, match="'train_epochs' is set twice"):
         bind(spec, {"number.n": "5", "train_epochs": "6"})

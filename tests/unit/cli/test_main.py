@@ -37,12 +37,29 @@ def test_every_command_has_help_with_an_example(name):
         (["rnu"], "penstock: No such command 'rnu'. Did you mean 'run'? See 'penstock --help'\n"),
         (["--hom", "x", "run"], "penstock: No such option '--hom'."),
         (["doctor", "--jsn"], "penstock: No such option '--jsn'."),
+        (["--home", "", "runs", "list"], "penstock: --home wants a folder, not nothing."),
+        (["run", "x", "--set", "a.b=1", "--set", "a.b=2"], "penstock: --set a.b is there twice, with different"),
     ],
 )
 def test_a_mistyped_command_is_one_line_and_exit_2(arguments, message):
     done = penstock(*arguments)
     assert (done.returncode, len(done.stderr.splitlines()), done.stdout) == (2, 1, "")
     assert done.stderr.startswith(message[:40])
+
+
+def test_a_group_without_a_command_shows_its_help():
+    done = penstock("runs")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: penstock runs")
+
+
+def test_asking_makes_no_folder(tmp_path):
+    for arguments in (["runs", "list"], ["runs", "show", "r"], ["trace", "1"]):
+        done = penstock("--home", str(tmp_path), *arguments)
+        assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+        assert (
+            done.stderr == f"penstock: {tmp_path}: no runs here yet. Run a pipeline, or name the folder with --home\n"
+        )
 
 
 def test_colours_respect_no_color():
