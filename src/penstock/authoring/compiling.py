@@ -17,6 +17,7 @@ import yaml
 
 from penstock.authoring.config import Config, read_config, shown
 from penstock.authoring.discovery import COMPILED_FILE, load_pipeline
+from penstock.authoring.freshness import mark
 from penstock.authoring.pipeline import Pipeline, WiringError
 from penstock.authoring.run_parameters import RunParameter, run_parameters
 from penstock.authoring.strict_yaml import reads_as_text
@@ -26,6 +27,7 @@ from penstock.sdk.entry import write_atomically
 _HEADER = """\
 # Generated from pipeline.py and pipeline.yaml by `penstock compile {name}`; do not edit.
 # {description}
+{mark}
 """
 
 Build = Callable[[Pipeline], None]
@@ -60,7 +62,8 @@ def compile_whole(folder: Path, images: Mapping[str, str] | None = None) -> Comp
     config.check_tasks(components)
     settable = run_parameters(config, components)
     _, made = _build(config, build, settable, images or {})
-    header = _HEADER.format(name=config.file.name, description=" ".join(config.file.description.split()))
+    description = " ".join(config.file.description.split())
+    header = _HEADER.format(name=config.file.name, description=description, mark=mark(folder))
     return Compiled(header + _text_of(made), components, settable)
 
 
