@@ -109,6 +109,41 @@ def test_a_few_bad_rows_are_set_aside_with_the_reason_and_the_rest_goes_on(home,
     assert all("carrier" in reason for reason in quarantine.column("_reasons").to_pylist())
 
 
+def test_values_that_moved_since_the_last_good_run_say_retrain(tmp_path):
+    table, home = sample(every=8), tmp_path / "home"
+
+    def checked(name, changed):
+        path = tmp_path / f"{name}.csv"
+        changed.to_csv(path, index=False)
+        ran = run(home, path, "--until", "validate")
+        return ran.code, ran.decision("validate")["consequence"], str(ran.decision("validate")["reasons"])
+
+    assert checked("first", table)[:2] == (0, "proceed")
+    assert checked("broken", table.assign(carrier=table["carrier"].str.lower()))[:2] == (3, "stop")
+    code, consequence, reasons = checked("fewer", table.iloc[:-1])  # held against the first, not what was refused
+    assert (code, consequence, "drift:carrier" in reasons) == (0, "proceed", True)
+    code, consequence, reasons = checked("moved", table[(table["origin"] != "LGA") | (table.index % 16 == 0)])
+    assert (code, consequence) == (0, "retrain")
+    assert "between current and previous" in reasons
+
+
+@pytest.mark.parametrize(
+    ("every", "task", "verdict", "reason"),
+    [
+        (1120, "evaluate", "Inconclusive", "asked: at least 0.58"),  # 301 flights: too few to tell
+        (11200, "validate", "Failed", "fewer examples than expected"),  # 31 flights, 7 of them to evaluate on
+    ],
+)
+def test_few_rows_end_with_a_reason(tmp_path, every, task, verdict, reason):
+    few = tmp_path / "flights.csv"
+    sample(every=every).to_csv(few, index=False)
+    ran = run(tmp_path / "home", few)
+    assert ran.code == 3, ran.stderr
+    assert ran.decision(task)["verdict"] == verdict
+    assert reason in ran.decision(task)["reasons"][0]["text"]
+    assert pushed(tmp_path / "home") == []
+
+
 def test_a_model_worse_on_one_large_slice_is_refused_for_that_slice(first, home, tmp_path):
     table = sample(every=8)
     spoiled = (table["origin"] == "JFK") & (table["month"].astype(int) <= 9)
