@@ -13,7 +13,7 @@ from penstock import __version__
 
 COMMANDS = {
     "run": ("penstock.cli.run", "Run a compiled pipeline on this machine."),
-    "runs": ("penstock.cli.runs", "List, show and compare runs."),
+    "runs": ("penstock.cli.runs", "List, show, compare and remove runs."),
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),
     "compile": ("penstock.cli.compile", "Compile pipelines to KFP's PipelineSpec."),
     "components": ("penstock.cli.components", "List the components, or show one's interface."),

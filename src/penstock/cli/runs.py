@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from penstock.lineage.records import RunRecord
 
 
-@click.group(name="runs", short_help="List, show and compare runs.")
+@click.group(name="runs", short_help="List, show, compare and remove runs.")
 def command() -> None:
-    """List, show and compare runs, as the lineage has them.
+    """List, show and compare runs, as the lineage has them; remove their files.
 
     \b
     Examples:
@@ -91,6 +92,46 @@ def show(home: Path, run: str, as_json: bool) -> None:
     out.print()
     outputs = [[e.task, o.name, o.kind, short(o.digest), o.uri] for e in record.executions for o in e.outputs]
     print_table(["task", "output", "kind", "digest", "where"], outputs, whole=["output", "digest", "where"])
+
+
+@command.command(name="remove")
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@click.option("--older-than", type=click.IntRange(0), metavar="DAYS", help="All that started so many days ago or more.")
+@click.option("--force", is_flag=True, help="Also those whose outputs the cache or newer runs use.")
+@click.option("--dry-run", is_flag=True, help="Remove nothing; show what would be removed.")
+@click.pass_obj
+def remove(home: Path, runs: tuple[str, ...], older_than: int | None, force: bool, dry_run: bool) -> None:
+    """Remove the files of runs; what they did stays in the lineage.
+
+    Stops at a RUN whose outputs the cache or a newer run uses; --older-than passes over those. With --force their
+    cache entries go too, and the next run does that work again.
+
+    \b
+    Examples:
+      penstock runs remove flights-20260101T120000-0a1b
+      penstock runs remove --older-than 30 --force --dry-run
+    """
+    from penstock.running.home import Home
+    from penstock.running.removal import old_runs, remove_runs, started_before
+    from penstock.sdk import BadInput
+
+    if bool(runs) == (older_than is not None):
+        raise click.UsageError("Name the runs to remove, or say --older-than.", click.get_current_context())
+    store, place = open_lineage(home), Home(home)
+    now = datetime.now(UTC)
+    found = old_runs(place, store, runs or started_before(place, older_than or 0, now))
+    kept = [run for run in found if run.alive or (run.why_kept and not force)]
+    if runs and kept:
+        raise BadInput(f"{kept[0].run_id}: {kept[0].why_kept}", "" if kept[0].alive else "--force removes it")
+    gone = [run for run in found if run not in kept]
+    if not dry_run:
+        remove_runs(place, gone)
+        if older_than is not None:
+            place.remove_scratch((now - timedelta(days=older_than)).timestamp())
+    word = "would be removed" if dry_run else "removed"
+    rows = [[r.run_id, word, megabytes(r.size_bytes), ""] for r in gone]
+    rows += [[r.run_id, "kept", megabytes(r.size_bytes), r.why_kept] for r in kept]
+    print_table(["run", "", "MB", "why"], rows, right=["MB"], whole=["run"])
 
 
 @command.command(name="compare")

@@ -9,6 +9,6 @@
 | doing it | `scheduler`, with `jobs`, `components`, `environments`, `capacity`, `interrupts` |
 | not doing it twice | `keys` (pure), `cache` |
 | processes that have the heavy libraries imported already | `warming`, `workers`; in the process: `zygote`, `child` |
-| files and records | `home`, `recording` |
+| files and records | `home`, `recording`; making room: `removal` |
 | telling | `events`, `display`, `report` |
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,16 @@ class Cache:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key.rpartition(':')[2]}.json"
+
+
+def entries_by_run(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """The files of the entries that can be read, by the run in whose folder their outputs are."""
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in sorted(folder.glob("*.json")):
+        with suppress(ValidationError, OSError):
+            run_id = CacheEntry.model_validate_json(path.read_bytes()).run_id
+            found[run_id] = (*found.get(run_id, ()), path)
+    return found
 
 
 def digests_of(artifacts: Iterable[RuntimeArtifact]) -> tuple[str, ...]:

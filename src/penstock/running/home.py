@@ -196,6 +196,20 @@ class Home:
         finally:
             os.close(lock)
 
+    @contextmanager
+    def alone(self) -> Iterator[list[str]]:
+        """Keep new runs from beginning until the block ends; yields the runs that are alive."""
+        with self._exclusive():
+            yield [marker.name for marker in self._alive.iterdir() if self.is_alive(marker.name)]
+
+    def remove_scratch(self, before: float) -> None:
+        """Remove scratch folders that no task is using and that were made before a time [s since 1970]."""
+        for path in self.scratch.iterdir():
+            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            if path.stat().st_mtime < before and _try_lock(lock):
+                shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+
     def scratch_for(self, key: str, otherwise: Path) -> Scratch:
         """A folder that the same work finds again after a crash.
 
