@@ -187,6 +187,17 @@ def must_have_learnt(loss: float, constant: float, what: str) -> None:
         )
 
 
+def rows_seen(steps: int, rows: int, batch_size: int) -> int:
+    """How many rows were learnt from [rows], each epoch counting them again.
+
+    Example:
+        >>> rows_seen(3, rows=10, batch_size=8), rows_seen(1, rows=10, batch_size=100)
+        (18, 10)
+    """
+    epochs, more = divmod(steps, math.ceil(rows / batch_size))
+    return epochs * rows + more * batch_size
+
+
 def should_stop(losses: Sequence[float], patience: int) -> bool:
     """Say whether the last `patience` epochs brought no smaller loss.
 

@@ -42,7 +42,7 @@ def run(context: Context[TrainerParams]) -> None:
     model.write_json(FEATURES_FILE, spec)
     model.write_json("history.json", progress.history)
     model.metadata.update(logic.facts(progress.history, progress.losses, params), rows=len(train), device=used)
-    context.processed(progress.steps * params.batch_size)
+    context.processed(logic.rows_seen(progress.steps, len(data.train), params.batch_size))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def read(examples: TransformedExamples, split: str, spec: FeatureSpec, task: str
     """Read one split.
 
     Raises:
-        BadInput: There is no such split, or the labels do not suit the task (author of the pipeline).
+        BadInput: There is no such split, or a label is missing or does not suit the task (author of the pipeline).
         PenstockError: The split is empty (operator).
     """
     if split not in examples.splits():
@@ -64,6 +64,12 @@ def read(examples: TransformedExamples, split: str, spec: FeatureSpec, task: str
             rows.index[here, column] = batch.column(name).to_numpy()
         rows.label[here] = batch.column(spec.label).to_numpy(zero_copy_only=False)
         at += batch.num_rows
+    missing = int((~np.isfinite(rows.label)).sum())
+    if missing:
+        raise BadInput(
+            f"the label {spec.label!r} of split {split!r} is missing or not finite in {missing:,} rows",
+            "Let the schema require it (presence { min_fraction: 1 }), so that such rows are set aside",
+        )
     if task == "binary" and not np.isin(rows.label, (0.0, 1.0)).all():
         values = np.unique(rows.label)[:5].tolist()
         raise BadInput(f"task 'binary' needs labels 0 and 1; column {spec.label!r} of {split!r} has {values}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,8 +16,8 @@ class TrainerParams(Params):
     task: Literal["binary", "regression"] = "binary"
     """`binary`: the label is 0 or 1, the score its probability. `regression`: the label is a number, the score an
     estimate of it."""
-    hidden_units: tuple[int, ...] = (64, 32)
-    """Width of each hidden layer, first to last."""
+    hidden_units: tuple[Annotated[int, Field(ge=1)], ...] = (64, 32)
+    """Width of each hidden layer, first to last; none makes a linear model."""
     embedding_max: int = Field(default=16, ge=1)
     """Largest width of an embedding. A feature of n categories gets the power of two next above the fourth root of n,
     times two, but no more than this."""

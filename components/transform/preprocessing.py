@@ -141,7 +141,8 @@ def _min_max(name: str, feature: Any, inputs: Tensors) -> dict[str, Any]:
     x = _number(name, feature, inputs)
     present = tf.boolean_mask(x, ~tf.math.is_nan(x))  # a maximum with a NaN in it would be NaN
     low, high = tft.min(present, name=f"{name}_min"), tft.max(present, name=f"{name}_max")
-    return _filled(name, feature, x, tf.math.divide_no_nan(x - low, high - low), feature.missing)
+    width = tf.maximum(high - low, 0.0)  # of no value at all the minimum is above the maximum
+    return _filled(name, feature, x, tf.math.divide_no_nan(x - low, width), feature.missing)
 
 
 def _as_is(name: str, feature: Any, inputs: Tensors) -> dict[str, Any]:

@@ -145,20 +145,34 @@ def test_little_training_is_no_false_alarm(inputs, tmp_path):
         assert made.metadata["steps"] == 3
 
 
-def test_labels_that_are_all_the_same_are_told(inputs, tmp_path):
+@pytest.mark.parametrize(
+    ("labels", "task", "message"),
+    [
+        ([0], "binary", "training rows have the label 0: there is nothing to learn"),
+        ([0, 1, None], "binary", r"the label 'late' of split 'train' is missing or not finite in \d+ rows"),
+        ([0, 1, None], "regression", r"the label 'late' of split 'train' is missing or not finite in \d+ rows"),
+    ],
+)
+def test_labels_that_teach_nothing_are_told(inputs, tmp_path, labels, task, message):
     import pyarrow as pa
 
     from penstock.artifacts import TransformedExamples
 
     given = inputs["transformed_examples"]
-    same = TransformedExamples(tmp_path / "same")
+    changed = TransformedExamples(tmp_path / "changed")
     for split in given.splits():
         table = given.read(split)
-        place = table.column_names.index("late")
-        zeros = pa.array([0] * table.num_rows, table.column("late").type)
-        same.write(split, table.set_column(place, "late", zeros))
-    with pytest.raises(PenstockError, match="training rows have the label 0: there is nothing to learn"):
-        run_component(SPEC, run, tmp_path / "out", params=PARAMS, inputs={**inputs, "transformed_examples": same})
+        column = pa.array([labels[row % len(labels)] for row in range(table.num_rows)], table.column("late").type)
+        changed.write(split, table.set_column(table.column_names.index("late"), "late", column))
+    params = {**PARAMS, "task": task}
+    with pytest.raises(PenstockError, match=message):
+        run_component(SPEC, run, tmp_path / "out", params=params, inputs={**inputs, "transformed_examples": changed})
+
+
+@pytest.mark.parametrize("params", [{"hidden_units": [0]}, {"batch_size": 0}, {"holdout_fraction": 1.0}])
+def test_values_out_of_range_are_bad_input(inputs, tmp_path, params):
+    with pytest.raises(BadInput, match=next(iter(params))):
+        run_component(SPEC, run, tmp_path, params=params, inputs=inputs)
 
 
 def test_regression_learns_a_number(inputs, tmp_path):
