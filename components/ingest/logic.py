@@ -12,6 +12,7 @@ from components.ingest.rows import duplicate_rows, left_join
 from components.ingest.spec import IngestParams
 from components.ingest.splits import split_rows
 from components.ingest.tables import read_source, require_column
+from penstock.sdk import BadInput
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +54,8 @@ def assemble(params: IngestParams, raw: RawFiles, progress: Callable[[int, int],
     for column in plan.read[base]:
         require_column(column, table.column_names, f"source {base!r}")
     read = table.num_rows
+    if not read:
+        raise BadInput(f"source {base!r}: {params.sources[base].uri}: has no rows")
     progress(0, read)
     if compared:
         again = duplicate_rows(table, params.key, params.duplicates)

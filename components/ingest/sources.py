@@ -85,16 +85,27 @@ def copy_file(file: SourceFile, target: Path) -> tuple[int, str]:
         Its size [bytes] and its SHA-256, of what was written.
 
     Raises:
-        PenstockError: It could not be read to the end (operator).
+        PenstockError: It could not be read to the end, or the copy not be written (operator).
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     sha, size = hashlib.sha256(), 0
-    with open_file(file) as stream, target.open("wb") as copy:
-        while chunk := stream.read(_CHUNK):
-            sha.update(chunk)
-            copy.write(chunk)
-            size += len(chunk)
+    try:
+        with target.open("wb") as copy:
+            for chunk in _chunks(file):
+                sha.update(chunk)
+                copy.write(chunk)
+                size += len(chunk)
+    except OSError as error:  # the source is not to blame: what goes wrong with it is told as such by now
+        raise PenstockError(
+            f"source {file.source!r}: the copy of {file.uri} cannot be written: {error.strerror}"
+        ) from error
     return size, sha.hexdigest()
+
+
+def _chunks(file: SourceFile) -> Iterator[bytes]:
+    with open_file(file) as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
 
 
 @contextmanager

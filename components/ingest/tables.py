@@ -148,7 +148,7 @@ def require_column(column: str, names: Sequence[str], where: str) -> None:
     """
     if column not in names:
         near = difflib.get_close_matches(column, names, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(names)}"
+        hint = f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(names) or 'none'}"
         raise BadInput(f"{where}: has no column {column!r}", hint)
 
 

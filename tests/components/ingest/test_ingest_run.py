@@ -176,6 +176,14 @@ def test_a_mistake_in_the_data_leaves_nothing_behind(lake: Path) -> None:
     assert not (lake / "out").exists() or list((lake / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize(("text", "said"), [("id,at,from,delay\n", "trips.csv: has no rows"), ("", "It has none")])
+def test_a_source_without_rows_is_refused(lake: Path, text: str, said: str) -> None:
+    (lake / "trips.csv").write_text(text)
+    sources = {**params(lake)["sources"], "trips": {"uri": f"{lake}/trips.csv"}}
+    with pytest.raises(BadInput, match=said):
+        run_component(SPEC, run, lake / "out", params=params(lake, sources=sources))
+
+
 def test_a_misspelt_column_of_the_future_is_no_hole(lake: Path) -> None:
     with pytest.raises(BadInput) as error:
         run_component(SPEC, run, lake / "out", params=params(lake, known_after=["dealy"]))

@@ -72,6 +72,13 @@ def test_a_file_on_this_machine(tmp_path: Path) -> None:
         assert copied(uri, tmp_path) == ("table.csv", CONTENT, (len(CONTENT), SHA256))
 
 
+def test_a_full_disk_is_not_the_fault_of_the_source(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    (file,) = find_files("t", Source(uri=f"{tmp_path}/a.csv"))
+    with pytest.raises(PenstockError, match=r"the copy of .*a\.csv cannot be written: No space left on device"):
+        copy_file(file, Path("/dev/full"))
+
+
 def test_a_folder_gives_its_tables_by_name_and_nothing_else(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv.gz", "sub/c.parquet", "d.csv.zip", "readme.md", ".hidden.csv", "_SUCCESS.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
