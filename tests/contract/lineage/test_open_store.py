@@ -108,6 +108,13 @@ class TestFiles:
         told = str(explain_open(parse_address(sqlite_url(tmp_path / "lineage.sqlite")), said))
         assert told.startswith(f"lineage store {tmp_path}/lineage.sqlite cannot be written: the disk is full. Free")
 
+    def test_a_disk_that_does_not_write(self, backend: str, tmp_path: Path) -> None:
+        said = RuntimeError("Error when executing query: disk I/O error query: COMMIT;")
+        told = str(explain_open(parse_address(sqlite_url(tmp_path / "lineage.sqlite")), said))
+        assert told.endswith(
+            "cannot be opened: disk I/O error. See that its disk works, and that files there may grow."
+        )
+
     def test_ml_metadata_says_nothing_by_itself(self, backend: str) -> None:
         script = """
             from penstock.lineage.mlmd.connection import _hush

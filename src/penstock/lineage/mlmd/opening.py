@@ -162,7 +162,9 @@ def _explain_file(path: Path, text: str) -> PenstockError:
     if not writable or "readonly" in text or not os.access(path.parent, os.W_OK):
         remedy = "Give this user the right to write the file and its folder, or choose another place."
         return StoreUnavailable(f"lineage store {path} cannot be written", remedy)
-    return StoreUnavailable(f"lineage store {path} cannot be opened: {_first_line(text)}")
+    reason = _first_line(text).removeprefix("Error when executing query: ").partition(" query:")[0]
+    remedy = "See that its disk works, and that files there may grow." if "disk I/O" in reason else ""
+    return StoreUnavailable(f"lineage store {path} cannot be opened: {reason}", remedy)
 
 
 def _is_full(folder: Path) -> bool:
