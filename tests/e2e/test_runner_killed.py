@@ -142,7 +142,7 @@ def test_a_task_leaves_no_process_behind(compiled: Path, home: Path, tmp_path: P
     wait_for(lambda: gone(pids_in(tmp_path / "pid")[1]))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_with_130_at_once(compiled: Path, home: Path, tmp_path: Path, number: signal.Signals) -> None:
     process = start(compiled, home, seconds=30, touch=str(tmp_path / "pid"), leave=True)
     task, child = pids_in(tmp_path / "pid")
@@ -160,6 +160,15 @@ def test_an_interrupt_ends_with_130_at_once(compiled: Path, home: Path, tmp_path
     assert {e.task: e.state for e in last} == {"numbers": State.COMPLETE, "double": State.INTERRUPTED}
     assert [p for p in home.rglob("*") if ".partial-" in p.name or p.name == "tmp"] == []
     assert list((home / "alive").iterdir()) == []
+
+
+def test_a_run_under_nohup_outlives_its_terminal(compiled: Path, home: Path) -> None:
+    prelude = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    process = start(compiled, home, prelude=prelude, say="TaskStarted", seconds=0.3)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGHUP)
+    assert finish(process)["state"] == "complete"
 
 
 def test_an_interrupted_import_does_not_wait(compiled: Path, home: Path) -> None:

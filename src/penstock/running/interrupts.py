@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM as something to look at between two steps, not as an exception in the middle of one."""
+"""Being asked to stop (Ctrl-C, SIGTERM, a closed terminal) as something to look at between two steps: no exception.
+
+An exception would come in the middle of a step.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any, Self
 _PATIENT = 2
 """How many signals are only counted: the first asks the tasks to end, the second ends them. After that the person is
 waiting for something that does not look, such as a source that does not answer."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -29,7 +32,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+            asked = [number for number in _SIGNALS if not _hung_up_on_purpose(number)]
+            self._before = {number: signal.signal(number, self._note) for number in asked}
             self._wake_before = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         return self
 
@@ -44,3 +48,8 @@ class Interrupts:
         self.count += 1
         if self.count > _PATIENT:
             raise KeyboardInterrupt
+
+
+def _hung_up_on_purpose(number: signal.Signals) -> bool:
+    """Whether the run is to outlive its terminal, as under nohup."""
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
