@@ -52,14 +52,15 @@ def decide(measured: Measurement, plan: Plan, params: EvaluatorParams) -> Decisi
         params: Confidence, smallest slice, fairness.
 
     Returns:
-        The decision, with one reason per threshold and slice, worst first.
+        The decision, with one reason per threshold and slice: what failed, then the overall slice, then the others,
+        worst first.
     """
     unfit = [_not_finite(role, rows, measured) for role, rows in measured.unfit.items() if rows]
     if unfit:
         return Decision(verdict=Verdict.ERROR, consequence=Consequence.STOP, reasons=tuple(unfit))
     findings = [*_threshold_findings(measured, plan, params), *_fairness_findings(measured, params)]
     verdict = _verdict(findings)
-    findings.sort(key=lambda f: (_WORST_FIRST.index(f.reason.verdict), not f.decisive, f.slack, f.reason.subject))
+    findings.sort(key=_order)
     consequence = Consequence.PROCEED if verdict is Verdict.SUCCESSFUL else Consequence.STOP
     return Decision(verdict=verdict, consequence=consequence, reasons=tuple(f.reason for f in findings))
 
@@ -93,6 +94,14 @@ def simultaneous(confidence: float, tests: int) -> float:
         0.995
     """
     return 1 - (1 - confidence) / max(tests, 1)
+
+
+def _order(finding: _Finding) -> tuple[bool, bool, int, bool, float, str]:
+    """What decided comes first: many slices that are too small must not hide how the model did as a whole."""
+    reason = finding.reason
+    failed, overall = reason.verdict is Verdict.FAILED, finding.decisive and reason.subject == "overall"
+    worst = _WORST_FIRST.index(reason.verdict)
+    return (not failed, not overall, worst, not finding.decisive, finding.slack, reason.subject)
 
 
 def _verdict(findings: Sequence[_Finding]) -> Verdict:
