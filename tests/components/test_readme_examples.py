@@ -1,0 +1,40 @@
+"""The values shown in a component's README are values that the component takes."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+COMPONENTS = Path(__file__).parents[2] / "components"
+SHOWN = [
+    (readme.parent.name, block)
+    for readme in sorted(COMPONENTS.glob("*/README.md"))
+    for block in re.findall(r"```yaml\n(.*?)```", readme.read_text(), flags=re.DOTALL)
+]
+
+
+def test_there_are_examples() -> None:
+    assert {"data_validator", "evaluator", "infra_validator", "ingest", "trainer", "transform"} <= dict(SHOWN).keys()
+
+
+@pytest.mark.parametrize(("component", "block"), SHOWN, ids=[name for name, _ in SHOWN])
+def test_the_values_shown_are_taken(component: str, block: str) -> None:
+    params = importlib.import_module(f"components.{component}.spec").SPEC.params
+    values = yaml.safe_load(block)
+    [(key, below)] = values.items()
+    given = values if key in params.model_fields else below  # under the task's name, as in pipeline.yaml
+    files = {name for name, value in given.items() if isinstance(value, dict) and value.keys() == {"file"}}
+    assert params.parse({name: "text" if name in files else value for name, value in given.items()}, "README")
+
+
+def test_the_evaluators_configuration_makes_a_plan() -> None:
+    from components.evaluator.plan import make_plan, read_eval_config
+
+    [block] = [block for name, block in SHOWN if name == "evaluator"]
+    plan = make_plan(read_eval_config(yaml.safe_load(block)["eval_config"]), only_known=True)
+    assert plan.names == ("auc", "binary_accuracy")
+    assert [(threshold.kind, threshold.lower) for threshold in plan.thresholds] == [("value", 0.6), ("change", -0.02)]
