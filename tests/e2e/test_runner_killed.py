@@ -152,6 +152,7 @@ def test_an_interrupt_ends_with_130_at_once(compiled: Path, home: Path, tmp_path
     assert time.monotonic() - began < 5
     assert states(document)["double"] == "interrupted"
     assert [t["why"] for t in document["tasks"]] == ["", ""]
+    assert document["notes"] == ["Note(text='stopping double; interrupt once more to stop at once')"]
     assert gone(task)
     wait_for(lambda: gone(child))
     lineage = Home(home).lineage()

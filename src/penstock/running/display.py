@@ -24,7 +24,7 @@ from penstock.running.events import (
 )
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 _PLAIN_SECONDS = 10.0
 """How often a task's progress is worth a plain line [s]."""
@@ -144,8 +144,9 @@ class LiveDisplay:
             case _:
                 pass
 
-    def render(self) -> Table:
+    def render(self) -> Group:
         """The lines as they are now."""
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
@@ -159,9 +160,8 @@ class LiveDisplay:
             seconds = self._clock() - line.began if running else line.seconds
             state = Text(_WORDS.get(line.state, str(line.state)), style=_STYLES.get(line.state, ""))
             table.add_row(Text(line.name), state, f"{seconds:.1f} s", Text(line.text))
-        for note in self._notes:
-            table.add_row(Text("note"), Text(""), "", Text(note))
-        return table
+        # An empty line for the cursor: a terminal writes ^C where it stands, and must not scroll by it.
+        return Group(table, *map(Text, self._notes), "")
 
 
 def progress_text(event: TaskProgress, seconds: float = 0.0) -> str:

@@ -295,6 +295,9 @@ class Scheduler:
         if self._deadline is None:
             self._deadline = now + _GRACE_SECONDS
             self.workers.kill(signal.SIGTERM)
+            if self._running:
+                names = ", ".join(running.job.label for running in self._running.values())
+                self.on_event(Note(f"stopping {names}; interrupt once more to stop at once"))
         elif now >= self._deadline or self.interrupts.count > 1:
             self._deadline = now + _GRACE_SECONDS
             self.workers.kill(signal.SIGKILL)
