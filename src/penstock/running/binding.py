@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any
 from penstock.running.pipeline_spec import CHANNEL, Dag, FromInput, ParameterDef, PipelineSpec, Task
 from penstock.running.values import WrongType, coerce, parse_text
 from penstock.sdk.errors import BadInput
+
+_MADE_BY_KFP = re.compile(r"(condition|condition-branches|for-loop|exit-handler)-\d+")
+"""The graphs that kfp makes of `with` blocks: no names that a person gave."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,8 @@ def _find(spec: PipelineSpec, name: str) -> str:
         return found[0]
     if found:
         raise BadInput(f"{spec.where}: several tasks are called {name!r}", f"Say which: {', '.join(sorted(found))}")
-    raise BadInput(
-        f"{spec.where}: there is no task {name!r}", _nearest(name, {t.name for t in paths.values()}, "tasks")
-    )
+    known = {task.name for task in paths.values() if not _MADE_BY_KFP.fullmatch(task.name)}
+    raise BadInput(f"{spec.where}: there is no task {name!r}", _nearest(name, known, "tasks"))
 
 
 def _nearest(name: str, known: Collection[str], what: str, listed: Collection[str] = ()) -> str:
