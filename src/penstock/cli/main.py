@@ -99,6 +99,8 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(ExitCode.OK)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not error.filename:
+            _fail("the working folder is gone. Go to one that is there", ExitCode.ERROR)
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{(error.strerror or str(error)).lower()}", ExitCode.ERROR)
 

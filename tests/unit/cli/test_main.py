@@ -62,6 +62,15 @@ def test_asking_makes_no_folder(tmp_path):
         )
 
 
+def test_a_working_folder_that_is_gone_is_told(tmp_path):
+    (tmp_path / "gone").mkdir()
+    script = "import os, sys; os.rmdir(os.getcwd()); sys.argv[1:] = ['runs', 'list']\n"
+    script += "from penstock.cli.main import main; main()"
+    line = [sys.executable, "-c", script]
+    done = subprocess.run(line, cwd=tmp_path / "gone", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "penstock: the working folder is gone. Go to one that is there\n")
+
+
 def test_colours_respect_no_color():
     done = penstock("doctor", env={**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""})
     assert "\x1b[3" not in done.stdout
