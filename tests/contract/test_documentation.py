@@ -56,7 +56,7 @@ def _shown(text: str) -> list[str]:
 
 def _parses(line: str) -> bool:
     """Whether the command line names a command and options that exist; nothing is done."""
-    words = shlex.split(line.split(" > ")[0])[1:]
+    words = shlex.split(line.split(" > ", maxsplit=1)[0])[1:]
     return CliRunner().invoke(command, [*words, "--help"]).exit_code == 0
 
 
