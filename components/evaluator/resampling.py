@@ -13,7 +13,8 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ _BLOCK_CELLS = 4_000_000
 """Weights held at a time: 16 MB, so that what is made of them stays in the cache."""
 _BLOCK_REPLICATES = 16
 """But at least so many replicates, a line of the cache for each row."""
+_THREADS = 2
 _MOST_UNDEFINED = 0.01
 """Share of replicates that may leave a metric undefined before its standard error counts as unknown."""
 
@@ -178,15 +180,22 @@ def standard_errors(kernel: Kernel, replicates: int, seed: int) -> dict[Role, Ar
     table = np.repeat(np.arange(len(_POISSON_TABLE), dtype=np.float32), _POISSON_TABLE)
     random = np.random.default_rng(seed)
     per_block = max(_BLOCK_REPLICATES, _BLOCK_CELLS // max(kernel.n_rows, 1))
-    blocks: dict[Role, list[Array]] = {}
-    for done in range(0, replicates, per_block):
-        size = min(per_block, replicates - done)
-        drawn = np.frombuffer(random.bytes(kernel.n_rows * size), dtype=np.uint8).reshape(kernel.n_rows, size)
+    sizes = [min(per_block, replicates - done) for done in range(0, replicates, per_block)]
+
+    def draws() -> Iterator[npt.NDArray[np.uint8]]:
+        for size in sizes:
+            yield np.frombuffer(random.bytes(kernel.n_rows * size), dtype=np.uint8).reshape(kernel.n_rows, size)
+
+    def resample(drawn: npt.NDArray[np.uint8]) -> dict[Role, Array]:
         found = kernel.evaluate(table[drawn])
-        if Role.BASELINE in found:
-            found[Role.DIFFERENCE] = difference(found)
-        for role, values in found.items():
-            blocks.setdefault(role, []).append(values)
+        return found | {Role.DIFFERENCE: difference(found)} if Role.BASELINE in found else found
+
+    blocks: dict[Role, list[Array]] = {}
+    # Drawn one after the other, summed side by side: NumPy and SciPy let go of the interpreter while they sum.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for found in pool.map(resample, draws()):
+            for role, values in found.items():
+                blocks.setdefault(role, []).append(values)
     return {role: _spread(np.concatenate(parts, axis=-1)) * ~kernel.exact for role, parts in blocks.items()}
 
 

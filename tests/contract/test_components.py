@@ -24,11 +24,9 @@ HEAVY = ["tensorflow", "keras", "tensorflow_data_validation", "tensorflow_transf
 HEAVY += ["apache_beam", "pandas", "kfp", "ml_metadata", "kserve", "scipy", "sklearn"]
 MODULES = ("spec", "logic", "main")
 IMPORT = """
-import json, sys, time
-started = time.process_time()
+import json, sys
 import components.{name}.spec, components.{name}.logic, components.{name}.main
-seconds = time.process_time() - started
-print(json.dumps([seconds, sorted(set(sys.modules) & set({heavy!r}))]))
+print(json.dumps(sorted(set(sys.modules) & set({heavy!r}))))
 """
 
 
@@ -48,13 +46,11 @@ def test_it_has_its_files_and_tests(spec: ComponentSpec) -> None:
 
 
 @EACH
-def test_it_imports_at_once_and_nothing_heavy(spec: ComponentSpec) -> None:
-    """So that a runner or a help text can look at it. Processor time: a busy machine is not its fault."""
+def test_it_imports_nothing_heavy(spec: ComponentSpec) -> None:
+    """So that a runner or a help text can look at it at once."""
     code = IMPORT.format(name=spec.name, heavy=HEAVY)
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    seconds, heavy = json.loads(ran.stdout)
-    assert heavy == []
-    assert seconds < 0.5
+    assert json.loads(ran.stdout) == []
 
 
 @EACH

