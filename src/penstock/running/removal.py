@@ -68,9 +68,9 @@ def old_runs(home: Home, store: LineageStore, run_ids: Sequence[str]) -> list[Ol
 
 
 def started_before(home: Home, days: int, now: datetime) -> list[str]:
-    """The runs with a folder here that started more than so many days before now, oldest first."""
+    """The runs with a folder here that started so many days before now or earlier, to the second, oldest first."""
     limit = f"{now - timedelta(days=days):%Y%m%dT%H%M%S}"
-    return sorted((p.name for p in home.runs.iterdir() if "" < _start(p.name) < limit), key=_start)
+    return sorted((p.name for p in home.runs.iterdir() if "" < _start(p.name) <= limit), key=_start)
 
 
 def remove_runs(home: Home, runs: Sequence[OldRun]) -> None:
