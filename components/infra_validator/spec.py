@@ -41,5 +41,5 @@ SPEC = ComponentSpec(
     outputs={"blessing": Out(InfraBlessing)},
     gate=True,
     warm=("tensorflow", "kserve"),
-    runs=("penstock.serving",),
+    uses=("penstock.serving",),
 )

@@ -1,4 +1,4 @@
-"""The words in which a configuration says what to read, how to type it, what to derive and how to split.
+"""The words in which a configuration says what to join, what to derive and how to split.
 
 Only declarations: nothing here touches data. They are apart from `spec` because `plan` reasons about them, and the
 spec's own validation uses the plan.
@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-ColumnType = Literal["string", "int", "float", "bool", "date", "timestamp"]
-"""The types that a column may have; a timestamp is UTC, in microseconds."""
+from penstock.tables.source import ColumnType, Declaration
 
 SPLIT_NAME = r"^(?!quarantine$)[a-z0-9][a-z0-9_-]*$"
 """Lower-case letters, digits, `_` and `-`; `quarantine` is where the data validator puts bad rows."""
@@ -28,36 +27,6 @@ SplitName = Annotated[str, AfterValidator(_check_split_name)]
 """The name of a split."""
 
 Value = bool | int | float | str
-
-
-class Declaration(BaseModel):
-    """Base of all: closed and frozen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class Source(Declaration):
-    """One table: where it is and how its text becomes values."""
-
-    uri: str = Field(min_length=1)
-    """A file, a directory or a pattern: a path, `https://...`, `s3://...` or any address that fsspec knows, or
-    `package://NAME/PATH` for a file inside an installed Python package. `{YYYY}`, `{MM}`, `{DD}`, `{HH}`, `{SPAN}`
-    and `{VERSION}` stand for the digits of a span."""
-    format: Literal["auto", "csv", "parquet"] = "auto"
-    """`auto` goes by the name. CSV may be inside `.gz` or `.zip`."""
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    """What separates the values of a CSV."""
-    types: dict[str, ColumnType] = {}
-    """Types by column. A CSV column that is not named gets the narrowest of int, float, bool, date and timestamp that
-    holds all its values unchanged (`007` stays a string)."""
-    nulls: tuple[str, ...] = ("",)
-    """Texts that mean "missing" in a CSV."""
-    first_span: str = ""
-    """The first span to read, its digits run together (`20130101`); empty: from the beginning."""
-    last_span: str = ""
-    """The last span to read, itself included; empty: to the end."""
-    newest_spans: int = Field(default=0, ge=0)
-    """Read only so many of the newest spans; 0: all of them."""
 
 
 class Join(Declaration):

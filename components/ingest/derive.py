@@ -17,8 +17,8 @@ from components.ingest.declare import (
     TimePart,
     inputs_of,
 )
-from components.ingest.tables import convert
 from penstock.sdk import BadInput
+from penstock.tables.reading import convert
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,8 +11,8 @@ from components.ingest.derive import derive_column
 from components.ingest.rows import duplicate_rows, left_join
 from components.ingest.spec import IngestParams
 from components.ingest.splits import split_rows
-from components.ingest.tables import read_source, require_column
 from penstock.sdk import BadInput
+from penstock.tables.reading import read_source, require_column
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from components.ingest.logic import assemble, put_out
-from components.ingest.sources import SourceFile, copy_file, find_files, fingerprint
 from components.ingest.spec import SPEC, IngestParams
 from penstock.artifacts import Examples, RawData
 from penstock.artifacts.digest import digest_json
 from penstock.sdk import Context, main
+from penstock.tables.files import SourceFile, copy_file, find_files, fingerprint
 
 _LISTED = 20
 """Up to so many files, metadata names each; beyond, each source as a whole."""

@@ -6,10 +6,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.ingest.declare import Derivation, Join, Source, Split
+from components.ingest.declare import Derivation, Join, Split
 from components.ingest.plan import Plan, make_plan
 from penstock.artifacts import Examples, RawData
 from penstock.sdk import ComponentSpec, Out, Params
+from penstock.tables.source import Source
 
 
 class IngestParams(Params):
@@ -85,5 +86,6 @@ SPEC = ComponentSpec(
     params=IngestParams,
     outputs={"raw": Out(RawData), "examples": Out(Examples)},
     observes=True,
+    uses=("penstock.tables",),
     warm=("pyarrow.parquet", "pyarrow.csv", "pyarrow.compute", "pandas"),
 )

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from components.trainer.loop import score
-from components.trainer.rows import names
 from penstock.artifacts.features import MISSING, FeatureSpec, FeatureType
 from penstock.artifacts.saved_models import make_reproducible
+from penstock.training.loop import score
+from penstock.training.rows import names
 
 
 class Export:

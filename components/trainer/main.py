@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from components.trainer import logic, rows
+from components.trainer import logic
 from components.trainer.spec import SPEC, TrainerParams
 from penstock.artifacts import Examples, Model, TransformedExamples, TransformGraph
 from penstock.artifacts.features import FEATURES_FILE, FeatureSpec
 from penstock.sdk import Context, main
+from penstock.training import rows
+from penstock.training.logic import rows_seen
 
 
 def run(context: Context[TrainerParams]) -> None:
     """Read, check, train, export."""
-    from components.trainer import device, network, training
-    from components.trainer.checkpoint import Checkpoint
     from components.trainer.export import Export
     from components.trainer.golden import golden
-    from components.trainer.loop import Loop
+    from penstock.training import device, network, training
+    from penstock.training.checkpoint import Checkpoint
+    from penstock.training.loop import Loop
 
     params = context.params
     graph = context.input("transform_graph", TransformGraph)
@@ -42,7 +44,7 @@ def run(context: Context[TrainerParams]) -> None:
     model.write_json(FEATURES_FILE, spec)
     model.write_json("history.json", progress.history)
     model.metadata.update(logic.facts(progress.history, progress.losses, params), rows=len(train), device=used)
-    context.processed(logic.rows_seen(progress.steps, len(data.train), params.batch_size))
+    context.processed(rows_seen(progress.steps, len(data.train), params.batch_size))
 
 
 if __name__ == "__main__":

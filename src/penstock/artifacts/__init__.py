@@ -16,11 +16,15 @@ from penstock.artifacts.nouns import (
     ModelEvaluation,
     PushedModel,
     RawData,
+    Report,
     Schema,
     Statistics,
     TransformedExamples,
     TransformGraph,
+    Tuning,
 )
+from penstock.artifacts.task import Task
+from penstock.artifacts.tuning import Study
 from penstock.artifacts.verdict import Consequence, Decision, Reason, Verdict
 
 __all__ = [
@@ -37,10 +41,14 @@ __all__ = [
     "PushedModel",
     "RawData",
     "Reason",
+    "Report",
     "Schema",
     "Statistics",
+    "Study",
+    "Task",
     "TransformGraph",
     "TransformedExamples",
+    "Tuning",
     "Verdict",
     "digest_bytes",
     "digest_file",

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,10 +35,14 @@ class TransformedFeature(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    kind: Literal["dense", "index"]
-    """`dense`: a float32 to use as it is. `index`: an int64 category, to be embedded or one-hot encoded."""
+    kind: Literal["dense", "index", "tokens"]
+    """`dense`: float32 to use as they are. `index`: an int64 category, to be embedded or one-hot encoded. `tokens`:
+    int64 categories of a text's words, in their order, 0 behind the last one; to be embedded and averaged."""
     size: int = 0
-    """Number of categories of an index, out-of-vocabulary buckets included; 0 for dense."""
+    """Number of categories of an index, out-of-vocabulary buckets included, or of tokens, the 0 included; 0 for
+    dense."""
+    width: int = Field(default=1, ge=1)
+    """How many numbers a row has: 1 in a plain column, more in a fixed-size list. An index always has 1."""
 
 
 class FeatureSpec(BaseModel):

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.artifacts.base import Artifact
+from penstock.artifacts.plots import PLOTS_FILE, EvaluationPlots
 from penstock.artifacts.tables import SplitTables
+from penstock.artifacts.task import TASK_FILE, Task
+from penstock.artifacts.tuning import STUDY_FILE, Study
 from penstock.artifacts.verdict import Decision
 
 if TYPE_CHECKING:
@@ -123,10 +126,12 @@ class Model(Artifact):
     `saved_model/`: three signatures. `serving_default`: serialized tf.Example, input `examples`, shape (n,).
     `serve_tensors`: one raw tensor a feature, each of shape (n,), missing values in band (see `features`).
     `transform_features`: serialized tf.Example to transformed features. The first two put out `score`, float32,
-    shape (n, 1): the probability of the positive class (binary), or the estimate (regression).
-    `history.json`: metrics per epoch. `features.json`: the feature spec of the graph inside.
-    `golden.json`: `{"rows": [{feature: value or null}], "scores": [float]}`, real raw rows with the trainer's own
-    scores for them, which serving must reproduce.
+    shape (n, k): the probability of the positive class (binary, k = 1), of each class (multiclass, k classes, summing
+    to 1), or the estimate (regression, k = 1).
+    `history.json`: metrics per epoch. `features.json`: the feature spec of the graph inside. `task.json`: the task
+    and the names of its classes.
+    `golden.json`: `{"rows": [{feature: value or null}], "scores": [float or [float]]}`, real raw rows with the
+    trainer's own scores for them, which serving must reproduce; for multiclass a list of k a row.
     """
 
     kind = "model"
@@ -138,12 +143,35 @@ class Model(Artifact):
         """The SavedModel's folder."""
         return self.path / "saved_model"
 
+    def read_task(self) -> Task:
+        """Read what it answers."""
+        return Task.model_validate_json(self.read_text(TASK_FILE))
+
+
+class Tuning(Artifact):
+    """`study.json`: what was tried, and the best parameters."""
+
+    kind = "tuning"
+    summary = "Best parameters of a search, with every trial."
+
+    def read(self) -> Study:
+        """Read the study."""
+        return Study.model_validate_json(self.read_text(STUDY_FILE))
+
+    def write(self, study: Study) -> None:
+        """Write the study."""
+        self.write_json(STUDY_FILE, study)
+
 
 class ModelEvaluation(_Decided):
-    """TFMA's result files, `metrics.parquet` (one row per model, slice and metric), `evaluation.json`."""
+    """TFMA's result files, `metrics.parquet` (one row per model, slice and metric), `evaluation.json`, `plots.json`."""
 
     kind = "evaluation"
     summary = "Metrics per slice with intervals, candidate against baseline."
+
+    def read_plots(self) -> EvaluationPlots:
+        """Read the curves and all else that is drawn."""
+        return EvaluationPlots.model_validate_json(self.read_text(PLOTS_FILE))
 
 
 class _Blessing(_Decided):
@@ -177,6 +205,15 @@ class PushedModel(Artifact):
     summary = "Release bundle with one digest over all."
 
 
+class Report(Artifact):
+    """`report.html`: one page that needs nothing else."""
+
+    kind = "report"
+    schema_title = "system.HTML"
+    summary = "Everything known of a run, as one page."
+    file_name = "report.html"
+
+
 NOUNS: dict[str, type[Artifact]] = {
     noun.kind: noun
     for noun in (
@@ -188,10 +225,12 @@ NOUNS: dict[str, type[Artifact]] = {
         TransformGraph,
         TransformedExamples,
         Model,
+        Tuning,
         ModelEvaluation,
         ModelBlessing,
         InfraBlessing,
         PushedModel,
+        Report,
     )
 }
 """Every noun by its kind."""

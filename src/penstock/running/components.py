@@ -40,8 +40,8 @@ class DeclaredComponent:
         return self.root.joinpath(*self.module.split(".")[:-1])
 
     def code_digest(self) -> str:
-        """Digest of all code that can change its outputs: its own, the SDK's, and what it starts."""
-        return digest_json([_code(self.folder), _shared_code(), *(_package_code(name) for name in self.spec.runs)])
+        """Digest of all code that can change its outputs: its own, the SDK's, and what it uses."""
+        return digest_json([_code(self.folder), _shared_code(), *(_package_code(name) for name in self.spec.uses)])
 
     def observe(self, params: Params) -> Any:
         """What it says of the world outside its inputs, None where it depends on nothing there.

@@ -76,8 +76,8 @@ class ComponentSpec:
     that stands for it (a digest of the source files), and that value is part of the cache key."""
     warm: tuple[str, ...] = ()
     """Modules that the component imports and that are slow to import: a runner may import them once and fork."""
-    runs: tuple[str, ...] = ()
-    """Packages outside the SDK whose code the component starts as a process; their code is part of the cache key."""
+    uses: tuple[str, ...] = ()
+    """Packages outside the SDK whose code the component imports or starts; their code is part of the cache key."""
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.inputs, *self.outputs, *self.params.model_fields):

@@ -73,9 +73,9 @@ def test_code_that_it_starts_counts(package: str, tmp_path: Path) -> None:
     alone = find(package, tmp_path).code_digest()
     other = f"{package}_more"
     (tmp_path / package).rename(tmp_path / other)
-    (tmp_path / other / "one" / "spec.py").write_text(SPEC.format(more=', runs=("penstock.serving",)'))
+    (tmp_path / other / "one" / "spec.py").write_text(SPEC.format(more=', uses=("penstock.serving",)'))
     with_serving = find(other, tmp_path)
-    assert with_serving.spec.runs == ("penstock.serving",)
+    assert with_serving.spec.uses == ("penstock.serving",)
     assert with_serving.code_digest() != alone
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.trainer.logic import embedding_width
-from components.trainer.rows import Rows, names
-from components.trainer.spec import TrainerParams
 from penstock.artifacts.features import FeatureSpec
+from penstock.training.logic import embedding_width
+from penstock.training.rows import Rows, names
+from penstock.training.settings import TrainingSettings
 
 
-def build(spec: FeatureSpec, params: TrainerParams, train: Rows, weights: npt.NDArray[np.float32]) -> Any:
+def build(spec: FeatureSpec, params: TrainingSettings, train: Rows, weights: npt.NDArray[np.float32]) -> Any:
     """Build the network with its initial weights.
 
     Args:

@@ -5,8 +5,9 @@ import doctest
 import numpy as np
 import pytest
 
-from components.trainer import logic
+from components.trainer.logic import golden_rows
 from penstock.sdk import PenstockError
+from penstock.training import logic
 
 
 def test_the_examples_in_the_docstrings_hold():
@@ -79,9 +80,9 @@ def test_a_handful_has_both_classes_and_spans_the_split():
 def test_golden_rows_hold_some_with_gaps():
     missing = np.zeros(1000, bool)
     missing[[10, 500]] = True
-    chosen = logic.golden_rows(missing, 64)
+    chosen = golden_rows(missing, 64)
     assert len(chosen) == 64 and {10, 500} <= set(chosen) and chosen[0] == 0 and chosen[-1] == 999
-    assert logic.golden_rows(np.zeros(3, bool), 64).tolist() == [0, 1, 2]
+    assert golden_rows(np.zeros(3, bool), 64).tolist() == [0, 1, 2]
 
 
 def test_what_is_not_finite_or_does_not_fall_is_said():

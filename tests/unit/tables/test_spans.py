@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ingest.declare import Source
-from components.ingest.sources import find_files
-from components.ingest.spans import Spanned, match_spans, select, to_glob
 from penstock.sdk import BadInput
+from penstock.tables.files import find_files
+from penstock.tables.source import Source
+from penstock.tables.spans import Spanned, match_spans, select, to_glob
 
 DAYS = ["2013-01-30", "2013-01-31", "2013-02-01", "2013-02-02"]
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.ingest.declare import ColumnType, Source
 from penstock.sdk import BadInput
+from penstock.tables.source import ColumnType, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa

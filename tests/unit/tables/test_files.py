@@ -12,9 +12,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from components.ingest.declare import Source
-from components.ingest.sources import copy_file, find_files, fingerprint
 from penstock.sdk import BadInput, PenstockError
+from penstock.tables.files import copy_file, find_files, fingerprint
+from penstock.tables.source import Source
 
 CONTENT = b"x,y\n1,2\n"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

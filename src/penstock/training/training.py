@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.trainer import logic
-from components.trainer.checkpoint import Checkpoint
-from components.trainer.loop import Loop
-from components.trainer.rows import Rows
-from components.trainer.spec import TrainerParams
 from penstock.sdk import PenstockError
+from penstock.training import logic
+from penstock.training.checkpoint import Checkpoint
+from penstock.training.loop import Loop
+from penstock.training.rows import Rows
+from penstock.training.settings import TrainingSettings
 
 _CALL_STEPS = 250
 """Steps of one call of the compiled function: how often progress is told."""
@@ -56,7 +56,7 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def divide(train: Rows, evaluation: Rows, params: TrainerParams) -> Data:
+def divide(train: Rows, evaluation: Rows, params: TrainingSettings) -> Data:
     """Cut the hold-out, if there is to be one, from the end of the training rows, and weigh what is left."""
     fraction, holdout = params.holdout_fraction, None
     if fraction:
@@ -106,7 +106,7 @@ def check_overfit(loop: Loop, train: Rows, task: str) -> None:
 def train(
     loop: Loop,
     data: Data,
-    params: TrainerParams,
+    params: TrainingSettings,
     checkpoint: Checkpoint,
     progress: Callable[[int, int], None],
 ) -> Progress:

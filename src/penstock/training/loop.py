@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.trainer.rows import Rows
-from components.trainer.spec import TrainerParams
+from penstock.training.rows import Rows
+from penstock.training.settings import TrainingSettings
 
 _PREDICT_ROWS = 1 << 16
 
@@ -25,7 +25,7 @@ class Loop:
         params: Loss, optimizer and batch size.
     """
 
-    def __init__(self, model: Any, params: TrainerParams) -> None:
+    def __init__(self, model: Any, params: TrainingSettings) -> None:
         import keras
 
         self.model = model

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from components.ingest.declare import Source
-from components.ingest.spans import Spanned, has_spans, match_spans, select, span_digits, to_glob
 from penstock.sdk import BadInput, PenstockError
+from penstock.tables.source import Source
+from penstock.tables.spans import Spanned, has_spans, match_spans, select, span_digits, to_glob
 
 SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".parquet")
 """The names that count in a directory."""

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ingest.declare import Source
-from components.ingest.tables import infer_type, read_source
 from penstock.sdk import BadInput
+from penstock.tables.reading import infer_type, read_source
+from penstock.tables.source import Source
 
 
 def read(folder: Path, *texts: str, columns=None, **source) -> pa.Table:

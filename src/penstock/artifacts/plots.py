@@ -1,0 +1,88 @@
+"""What an evaluation shows beyond its metrics: curves, matrices, the importance of features; ready to be drawn."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from penstock.artifacts.task import TaskKind
+
+PLOTS_FILE = "plots.json"
+"""The name of the plots' file in an evaluation."""
+
+
+class _Drawn(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Curve(_Drawn):
+    """A line through points, at most some 200, in order of the threshold, from strict to lenient."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    area: float | None = None
+    """The area below it."""
+
+
+class CalibrationBin(_Drawn):
+    """Rows with about the same score."""
+
+    rows: int
+    mean_score: float
+    mean_label: float
+    lower: float
+    """Bound of the mean label, at the evaluation's confidence."""
+    upper: float
+
+
+class Histogram(_Drawn):
+    """Counts between edges."""
+
+    edges: tuple[float, ...]
+    """One more than counts, rising."""
+    counts: tuple[int, ...]
+
+
+class ModelPlots(_Drawn):
+    """One model on the judged split; what does not suit the task is empty."""
+
+    roc: dict[str, Curve] = {}
+    """False positive rate against true positive rate, by class: each against the rest; one entry for `binary`, named
+    by the positive class (`1` where classes have no names)."""
+    precision_recall: dict[str, Curve] = {}
+    """Recall against precision, as `roc`."""
+    calibration: dict[str, tuple[CalibrationBin, ...]] = {}
+    """By class, as `roc`, some 10 to 20 bins of equally many rows."""
+    scores: dict[str, Histogram] = {}
+    """Scores of the rows, by what their label is (`binary`)."""
+    confusion: tuple[tuple[int, ...], ...] = ()
+    """Rows by label (outer) and answer (inner): the class with the highest score, for `binary` above 0.5."""
+    residuals: Histogram | None = None
+    """Estimate minus label (`regression`)."""
+    estimate_by_label: tuple[CalibrationBin, ...] = ()
+    """`regression`: bins of equally many rows by estimate; `mean_score` is the mean estimate."""
+
+
+class Importance(_Drawn):
+    """How much worse the metric gets when a feature's values are shuffled among the rows."""
+
+    feature: str
+    drop: float
+    """Mean worsening [unit of the metric]; positive where the feature helps."""
+    lower: float
+    upper: float
+
+
+class EvaluationPlots(_Drawn):
+    """`PLOTS_FILE` in an evaluation."""
+
+    split: str
+    rows: int
+    task: TaskKind
+    classes: tuple[str, ...] = ()
+    confidence: float
+    """Of every interval here."""
+    candidate: ModelPlots
+    baseline: ModelPlots | None = None
+    importance_metric: str = ""
+    importance: tuple[Importance, ...] = ()
+    """Most important first; of the candidate."""

@@ -1,0 +1,1 @@
+"""The training engine: networks, the loop, checkpoints. For every component that trains."""

@@ -1,0 +1,1 @@
+"""Runs to look at: from lineage and artifacts to pages, as files and behind a local server."""
