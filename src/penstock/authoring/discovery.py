@@ -1,12 +1,12 @@
 """Where components and pipelines are: folders of the project, found and never named.
 
-A project is a folder with `components/` and `pipelines/` in it: the working folder or one above it.
+A project is a folder with `pipelines/` in it: the working folder or one above it. Its own `components/` stand beside
+those that come with Penstock.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
 import traceback
 from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
@@ -17,14 +17,14 @@ from typing import Any
 from penstock.authoring.config import CONFIG_FILE, shown
 from penstock.authoring.naming import nearest
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
+from penstock.sdk.standard import COMPONENTS, let_import, standard_root
 
 COMPILED_FILE = "compiled.yaml"
-COMPONENTS = "components"
 PIPELINES = "pipelines"
 
 
 def project_root(start: Path | None = None) -> Path:
-    """The nearest folder, from `start` upwards, that holds `components/` and `pipelines/`.
+    """The nearest folder, from `start` upwards, that holds `pipelines/`.
 
     Args:
         start: Where to begin; the working folder by default.
@@ -34,33 +34,30 @@ def project_root(start: Path | None = None) -> Path:
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
-        if (folder / COMPONENTS).is_dir() and (folder / PIPELINES).is_dir():
+        if (folder / PIPELINES).is_dir():
             return folder
     raise BadInput(
         f"{here} is not in a Penstock project",
-        f"Go to a folder that has {COMPONENTS}/ and {PIPELINES}/ in it, or below it",
+        f"Go to a folder that has {PIPELINES}/ in it, or below it; `penstock init` starts one",
     )
 
 
 def find_components(root: Path | None = None) -> dict[str, ComponentSpec]:
-    """Every component of the project, by name, sorted.
+    """Every component that the project can use, its own and those that come with Penstock, by name, sorted.
 
     Raises:
         BadInput: There is no project here, or a `spec.py` does not declare its folder's component (its author).
     """
-    root = root or project_root()
-    return {folder.name: load_spec(folder) for folder in _folders(root / COMPONENTS, "spec.py")}
+    return {name: load_spec(folder) for name, folder in _component_folders(root or project_root()).items()}
 
 
 def find_component(name: str, root: Path | None = None) -> ComponentSpec:
-    """One component of the project; its name may be written with hyphens.
+    """One component that the project can use; its name may be written with hyphens.
 
     Raises:
         BadInput: There is none of that name; the nearest is told (caller).
     """
-    root = root or project_root()
-    folders = {folder.name: folder for folder in _folders(root / COMPONENTS, "spec.py")}
-    return load_spec(_chosen("component", name, folders))
+    return load_spec(_chosen("component", name, _component_folders(root or project_root())))
 
 
 def find_pipelines(root: Path | None = None) -> dict[str, Path]:
@@ -128,7 +125,7 @@ def load_pipeline(folder: Path) -> ModuleType:
     path = folder / "pipeline.py"
     if not path.is_file():
         raise BadInput(f"{path} is missing")
-    _let_import(folder.resolve().parents[1])
+    let_import(folder.resolve().parents[1])
     loader = SourceFileLoader(f"{PIPELINES}.{folder.name}.pipeline", str(path))
     module = ModuleType(loader.name)
     module.__file__ = str(path)
@@ -138,17 +135,13 @@ def load_pipeline(folder: Path) -> ModuleType:
 
 def _load_spec_module(path: Path) -> ModuleType:
     """Import a spec by its dotted name, the one that its container uses."""
-    _let_import(path.resolve().parents[2])
+    let_import(path.resolve().parents[2])
     dotted = f"{COMPONENTS}.{path.parent.name}.spec"
     module: ModuleType = _explained(path, lambda: importlib.import_module(dotted))
     if Path(module.__file__ or "").resolve() != path.resolve():
-        raise BadInput(f"{path}: Python finds {dotted} in {module.__file__}", "Work in one project at a time")
+        remedy = "Work in one project at a time, and give a component of your own another name than Penstock's have"
+        raise BadInput(f"{path}: Python finds {dotted} in {module.__file__}", remedy)
     return module
-
-
-def _let_import(root: Path) -> None:
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
 
 
 def _explained(path: Path, load: Callable[[], Any]) -> Any:
@@ -163,7 +156,24 @@ def _explained(path: Path, load: Callable[[], Any]) -> Any:
         raise BadInput(f"{path}{line}: cannot be imported: {type(error).__name__}: {error}") from error
 
 
+def _component_folders(root: Path) -> dict[str, Path]:
+    """Folders by component, sorted: the project's and those that come with Penstock.
+
+    Raises:
+        BadInput: The project has a component with the name of one of Penstock's: Python could import only one of them.
+    """
+    standard = standard_root() or root
+    ours = {folder.name: folder for folder in _folders(standard / COMPONENTS, "spec.py")}
+    own = {folder.name: folder for folder in _folders(root / COMPONENTS, "spec.py")}
+    taken = sorted(name for name in own.keys() & ours.keys() if own[name].resolve() != ours[name].resolve())
+    if taken:
+        raise BadInput(f"{own[taken[0]]}: Penstock has a component of that name", "Give yours another one")
+    return dict(sorted((ours | own).items()))
+
+
 def _folders(parent: Path, marker: str) -> list[Path]:
+    if not parent.is_dir():
+        return []
     return sorted(folder for folder in parent.iterdir() if (folder / marker).is_file())
 
 

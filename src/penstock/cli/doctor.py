@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from penstock.cli.output import console, json_option, print_json
+from penstock.sdk.standard import setup_command
 
 _RUNTIME = ("tensorflow-cpu", "tensorflow-data-validation", "tensorflow-transform", "ml-metadata", "kfp", "pyarrow")
 _SERVING = ("kserve", "tensorflow-cpu")
@@ -74,19 +75,19 @@ def _package(name: str) -> Finding:
     try:
         return Finding(name, True, version(name))
     except PackageNotFoundError:
-        return Finding(name, False, "not installed in this environment", "make setup")
+        return Finding(name, False, "not installed in this environment", setup_command())
 
 
 def _serving_environment() -> Finding:
     from penstock.running.environments import LocalProfile
 
-    python = LocalProfile().interpreter("serving")
+    python = LocalProfile().environments["serving"]
     program = "import importlib.metadata as m, sys; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')"
     try:
         command_line = [str(python), "-c", program, *_SERVING]
         done = subprocess.run(command_line, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
-        return Finding("serving environment", False, f"{python} is missing or broken", "make setup")
+        return Finding("serving environment", False, f"{python} is missing or broken", setup_command())
     return Finding("serving environment", True, done.stdout.strip())
 
 

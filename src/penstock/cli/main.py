@@ -17,6 +17,7 @@ COMMANDS = {
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),
     "compile": ("penstock.cli.compile", "Compile pipelines to KFP's PipelineSpec."),
     "components": ("penstock.cli.components", "List the components, or show one's interface."),
+    "setup": ("penstock.cli.setup", "Install what pipelines run on, from the locks that came with Penstock."),
     "doctor": ("penstock.cli.doctor", "Say what is installed, what is missing, and how to mend it."),
 }
 """Every command with its module, whose attribute `command` it is, and its line in `penstock --help`."""
@@ -95,6 +96,10 @@ def main() -> NoReturn:
         _fail(error.format_message(), ExitCode.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted; what was finished is kept", ExitCode.INTERRUPTED)
+    except ModuleNotFoundError as error:
+        from penstock.sdk.standard import setup_command
+
+        _fail(f"the Python package {error.name!r} is not installed here. Run: {setup_command()}", ExitCode.ERROR)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.OK)

@@ -20,6 +20,7 @@ import penstock.artifacts
 import penstock.sdk
 from penstock.artifacts.digest import digest_file, digest_json
 from penstock.sdk import BadInput, ComponentSpec, Params, PenstockError
+from penstock.sdk.standard import COMPONENTS, let_import, standard_root
 
 _EXECUTOR_INPUT = "{{$}}"
 
@@ -84,8 +85,7 @@ def find_component(words: Sequence[str], roots: Sequence[Path]) -> DeclaredCompo
     root = next((root for root in roots if (root / relative).is_file()), None)
     if root is None:
         return None
-    if str(root) not in sys.path:
-        sys.path.append(str(root))
+    let_import(root)
     declaration = importlib.import_module(f"{package}.spec")
     if Path(str(declaration.__file__)).resolve() != (root / relative).resolve():
         raise BadInput(f"{package} was imported from {declaration.__file__}, not from {root}")
@@ -96,27 +96,33 @@ def find_component(words: Sequence[str], roots: Sequence[Path]) -> DeclaredCompo
 
 
 def component_roots(compiled: Path) -> list[Path]:
-    """Where components may be: beside the pipeline, in the working folder, where Python looks."""
-    places: Iterable[Path] = (*compiled.absolute().parents, Path.cwd(), *(Path(p) for p in sys.path if p))
+    """Where components may be: beside the pipeline, in the working folder, where Penstock's are, where Python looks."""
+    standard = (root,) if (root := standard_root()) else ()
+    places: Iterable[Path] = (*compiled.absolute().parents, Path.cwd(), *standard, *(Path(p) for p in sys.path if p))
     return list(dict.fromkeys(places))
 
 
-def package_root(links: Path) -> Path:
-    """A folder from which `penstock` can be imported, and nothing else that is installed beside it.
+def import_roots(links: Path, roots: Iterable[Path]) -> list[Path]:
+    """Folders from which `penstock` and components can be imported, and nothing else that is installed beside them.
 
-    Other environments need this package but none of our libraries, so for an installed one there is a link.
+    Other environments need these packages but none of our libraries, so for installed ones there are links.
 
     Args:
-        links: A folder to keep the link in.
+        links: A folder to keep links in.
+        roots: Folders that components were found in.
     """
+    found = []
     package = Path(penstock.sdk.__path__[0]).resolve().parent
-    if package.parent.name not in ("site-packages", "dist-packages"):
-        return package.parent
-    links.mkdir(parents=True, exist_ok=True)
-    fresh, link = links / f".penstock-{os.getpid()}", links / package.name
-    fresh.symlink_to(package)
-    fresh.replace(link)
-    return links
+    for root, name in ((package.parent, package.name), *((root, COMPONENTS) for root in roots)):
+        if root.name not in ("site-packages", "dist-packages"):
+            found.append(root)
+            continue
+        links.mkdir(parents=True, exist_ok=True)
+        fresh, link = links / f".{name}-{os.getpid()}", links / name
+        fresh.symlink_to(root / name)
+        fresh.replace(link)
+        found.append(links)
+    return list(dict.fromkeys(found))
 
 
 @cache

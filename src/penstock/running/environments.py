@@ -13,11 +13,18 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from penstock.artifacts.digest import digest_json
 from penstock.sdk import BadInput
+from penstock.sdk.standard import is_installed, setup_command
+
+
+def environment_folder(name: str) -> Path:
+    """Where an environment is by default: in the one that Penstock is installed in, or beside a working copy's."""
+    if is_installed():
+        return Path(sys.prefix) / "environments" / name
+    return Path(sys.prefix).parent / f".venv-{name}"
 
 
 def _default_environments() -> dict[str, Path]:
-    beside = Path(sys.prefix).parent
-    return {"runtime": Path(sys.executable), "serving": beside / ".venv-serving" / "bin" / "python"}
+    return {"runtime": Path(sys.executable), "serving": environment_folder("serving") / "bin" / "python"}
 
 
 class LocalProfile(BaseModel):
@@ -43,7 +50,7 @@ class LocalProfile(BaseModel):
         if python is None:
             raise BadInput(f"there is no environment {name!r}; there are: {', '.join(sorted(self.environments))}")
         if not os.access(python, os.X_OK):
-            raise BadInput(f"environment {name!r} is not installed: {python} is missing", "Run: make setup")
+            raise BadInput(f"environment {name!r} is not installed: {python} is missing", f"Run: {setup_command()}")
         return python
 
 

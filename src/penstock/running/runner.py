@@ -19,7 +19,7 @@ from penstock.lineage.records import State
 from penstock.running.binding import bind, select
 from penstock.running.cache import Cache
 from penstock.running.capacity import Capacity
-from penstock.running.components import component_roots, package_root
+from penstock.running.components import component_roots, import_roots
 from penstock.running.environments import LocalProfile, environment_for
 from penstock.running.events import Note, OnEvent, RunEnded, RunResult, RunStarted, TaskProgress, TaskReport, ignore
 from penstock.running.home import Home
@@ -99,7 +99,7 @@ def run_pipeline(
             on_event(TaskProgress(id_, done, total, unit))
 
         workers = Workers(
-            [package_root(place.root / "path"), *imported_from], folder.lock, folder.path / "workers.log", pass_on
+            import_roots(place.root / "path", imported_from), folder.lock, folder.path / "workers.log", pass_on
         )
         stack.callback(workers.close)
         recorder = Recorder(lineage, describe_run(folder.run_id, spec.name, compiled, planner.parameters, started))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -59,14 +60,21 @@ def test_an_unknown_name_is_told_with_the_nearest() -> None:
 
 
 def test_outside_of_a_project_it_is_said_what_one_is(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"is not in a Penstock project\. Go to a folder that has components/"):
+    with pytest.raises(BadInput, match=r"is not in a Penstock project\. Go to a folder that has pipelines/"):
         project_root(tmp_path)
 
 
 def test_another_project_has_components_of_its_own(tmp_path: Path) -> None:
     folder = project(tmp_path, {"mine": SPEC.format(name="mine"), "yours": SPEC.format(name="yours")})
     (folder / "components" / "notes").mkdir()
-    assert found(folder / "components" / "mine") == "['mine', 'yours']"
+    here = literal_eval(found(folder / "components" / "mine"))
+    assert set(here) - set(find_components(ROOT)) == {"mine", "yours"}
+    assert {"ingest", "trainer"} <= set(here)  # those that come with Penstock
+
+
+def test_a_name_of_penstocks_is_taken(tmp_path: Path) -> None:
+    folder = project(tmp_path, {"trainer": SPEC.format(name="trainer")})
+    assert found(folder).endswith("components/trainer: Penstock has a component of that name. Give yours another one")
 
 
 @pytest.mark.parametrize(

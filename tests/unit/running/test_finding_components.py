@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.running.components import DeclaredComponent, find_component, package_root
+from penstock.running.components import DeclaredComponent, find_component, import_roots
 from penstock.sdk import PenstockError
 
 COUNT = itertools.count()
@@ -87,13 +87,14 @@ def test_observes(package: str, tmp_path: Path) -> None:
         found.observe(found.spec.params(path=str(tmp_path / "missing")))
 
 
-def test_an_installed_package_is_linked_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_packages_are_linked_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import penstock.sdk
 
-    installed = tmp_path / "site-packages" / "penstock"
-    (installed / "sdk").mkdir(parents=True)
-    monkeypatch.setattr(penstock.sdk, "__path__", [str(installed / "sdk")])
+    site = tmp_path / "site-packages"
+    for folder in ("penstock/sdk", "components", "numpy"):
+        (site / folder).mkdir(parents=True)
+    monkeypatch.setattr(penstock.sdk, "__path__", [str(site / "penstock" / "sdk")])
+    links, own = tmp_path / "links", tmp_path / "project"
     for _ in range(2):
-        assert package_root(tmp_path / "links") == tmp_path / "links"
-    assert (tmp_path / "links" / "penstock").resolve() == installed
-    assert [p.name for p in (tmp_path / "links").iterdir()] == ["penstock"]
+        assert import_roots(links, [site, own]) == [links, own]
+    assert {p.name: p.resolve() for p in links.iterdir()} == {n: site / n for n in ("penstock", "components")}
