@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from penstock.lineage.listing import EVERY_RUN, RunFilter
 from penstock.lineage.records import ArtifactRecord, ExecutionRecord, RunRecord
 
 
@@ -48,14 +49,36 @@ class LineageStore(Protocol):
         other than Successful: what a gate refused is no measure for what comes after it.
         """
 
-    def runs(self, pipeline: str = "", *, limit: int = 50, offset: int = 0) -> list[RunRecord]:
-        """Runs, newest first, without their executions."""
+    def runs(
+        self, pipeline: str = "", *, where: RunFilter = EVERY_RUN, limit: int = 50, offset: int = 0
+    ) -> list[RunRecord]:
+        """Runs, newest first, without their executions.
 
-    def run(self, run_id: str) -> RunRecord:
+        Args:
+            pipeline: Only runs of this pipeline; the same as `where.pipeline`.
+            where: Which runs.
+            limit: At most so many.
+            offset: How many of the newest that fit are passed over.
+        """
+
+    def runs_changed(self, since: int = 0) -> tuple[list[RunRecord], int]:
+        """The runs that began or ended since an earlier call, without their executions, and a mark for the next call.
+
+        Args:
+            since: The mark that the earlier call gave; 0 for all runs. Some runs that have not changed may come again.
+        """
+
+    def pipelines(self) -> list[str]:
+        """The names of all pipelines that have run, sorted."""
+
+    def run(self, reference: str) -> RunRecord:
         """One run with its executions.
 
+        Args:
+            reference: The run's id, the beginning of one that fits no other, or `latest`: the one that began last.
+
         Raises:
-            UnknownRun: No such run; the message names the nearest (caller).
+            UnknownRun: No such run, or several; the message names the nearest (caller).
         """
 
     def artifact(self, reference: str) -> ArtifactRecord:

@@ -39,7 +39,17 @@ def label(text: str) -> str:
     """
     if _PLAIN.fullmatch(text):
         return text
-    return re.sub(r"[^a-z0-9._/@:#()\[\]-]", "", text)[:180] + "~" + key(text)[:8]
+    return plain(text)[:180] + "~" + key(text)[:8]
+
+
+def plain(text: str) -> str:
+    """What of a text is in its label as it stands: labels of texts that begin alike begin alike.
+
+    Example:
+        >>> plain("flights-20260101T12")
+        'flights-2026010112'
+    """
+    return re.sub(r"[^a-z0-9._/@:#()\[\]-]", "", text)
 
 
 def output_property(kind: str) -> str:
@@ -180,6 +190,11 @@ def pipeline_node(pipeline: str, type_id: int) -> mlmd.Context:
     node = mlmd.Context(type_id=type_id, name=label(pipeline))
     write_fields(node.custom_properties, {"pipeline": pipeline}, f"pipeline {pipeline}")
     return node
+
+
+def read_pipeline(node: mlmd.Context) -> str:
+    """A pipeline's name."""
+    return str(read_fields(node.custom_properties)["pipeline"])
 
 
 def event_path(names: Iterable[tuple[str, int]]) -> mlmd.Event.Path:

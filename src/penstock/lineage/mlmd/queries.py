@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from penstock.artifacts import Model, ModelBlessing, Verdict
 from penstock.lineage.errors import UnknownArtifact, UnknownRun
+from penstock.lineage.listing import EVERY_RUN, RunFilter, first_that_fit
 from penstock.lineage.mlmd import nodes
 from penstock.lineage.mlmd.connection import Connection
-from penstock.lineage.mlmd.types import RUN_TYPE
+from penstock.lineage.mlmd.types import PIPELINE_TYPE, RUN_TYPE
 from penstock.lineage.records import ArtifactRecord, ExecutionRecord, RunRecord, State
 
 if TYPE_CHECKING:
@@ -25,6 +27,14 @@ _DIGEST = re.compile(r"(sha256:)?([0-9a-f]{6,64})")
 _NEIGHBOURS = 500
 """Among how many of the newest names the nearest is sought for a message."""
 _NOT_CACHED = f"custom_properties.state.string_value != '{State.CACHED}'"
+_BEGINNING = re.compile(r"[A-Za-z0-9._/-]{2,180}")
+"""What a run's id may begin with, in characters that mean nothing to SQL."""
+_SHOWN = 3
+_LEAST_PAGE, _PAGE = 50, 1000
+"""How many nodes are read at once."""
+_OVERLAP_MILLISECONDS = 10_000
+LATEST = "latest"
+"""The reference to the run that began last."""
 _WINDOW = 32
 """How many of the executions that started last are looked at, at first, for the one that ended last."""
 
@@ -40,25 +50,66 @@ class Queries:
         self._call = connection.call
         self._find = connection.find
 
-    def runs(self, pipeline: str = "", *, limit: int = 50, offset: int = 0) -> list[RunRecord]:
+    def runs(
+        self, pipeline: str = "", *, where: RunFilter = EVERY_RUN, limit: int = 50, offset: int = 0
+    ) -> list[RunRecord]:
         """Runs, newest first, without their executions."""
+        wanted = where.model_copy(update={"pipeline": pipeline}) if pipeline else where
         query = f"type = '{RUN_TYPE}'"
-        if pipeline:
-            query += f" AND custom_properties.`{nodes.PIPELINE_KEY}`.string_value = '{nodes.key(pipeline)}'"
-        found = self._newest("get_contexts", query, offset + limit) if limit > 0 else []
-        return [nodes.read_run(node) for node in found[offset:]]
+        if wanted.pipeline:
+            query += f" AND custom_properties.`{nodes.PIPELINE_KEY}`.string_value = '{nodes.key(wanted.pipeline)}'"
+        if wanted.states:
+            states = ", ".join(f"'{state.value}'" for state in wanted.states)
+            query += f" AND custom_properties.state.string_value IN ({states})"
+        some = max(_LEAST_PAGE, min(limit + offset, _PAGE))
+        found = (nodes.read_run(node) for node in self._from_newest("get_contexts", query, some))
+        return first_that_fit(found, wanted, limit=limit, offset=offset) if limit > 0 else []
 
-    def run(self, run_id: str) -> RunRecord:
-        """One run with its executions.
+    def runs_changed(self, since: int = 0) -> tuple[list[RunRecord], int]:
+        """The runs that began or ended since an earlier call, and a mark for the next call.
+
+        The mark is the store's own time of the last change [ms since 1970], and a little before it is read again: of
+        two writers, the one that wrote first may be seen last.
+        """
+        query = f"type = '{RUN_TYPE}'"
+        if since:
+            query += f" AND last_update_time_since_epoch >= {int(since) - _OVERLAP_MILLISECONDS}"
+        found = list(self._from_newest("get_contexts", query, _PAGE))
+        mark = max((node.last_update_time_since_epoch for node in found), default=since)
+        return [nodes.read_run(node) for node in found], max(mark, since)
+
+    def pipelines(self) -> list[str]:
+        """The names of all pipelines that have run, sorted."""
+        return sorted(nodes.read_pipeline(node) for node in self._find("get_contexts_by_type", PIPELINE_TYPE))
+
+    def run(self, reference: str) -> RunRecord:
+        """One run with its executions, by its id, the beginning of its id, or as the `latest`.
 
         Raises:
-            UnknownRun: No such run; the message names the nearest (caller).
+            UnknownRun: No such run, or several; the message names the nearest (caller).
         """
-        node = self._find_run(run_id)
+        node = self._find_run(reference) or self._refer(reference)
         if node is None:
-            raise UnknownRun(f"no run {run_id!r}", _nearest(run_id, [r.run_id for r in self.runs(limit=_NEIGHBOURS)]))
+            known = [r.run_id for r in self.runs(limit=_NEIGHBOURS)]
+            raise UnknownRun(f"no run {reference!r}", _nearest(reference, known))
         executions = self._executions(self._find("get_executions_by_context", node.id))
         return nodes.read_run(node, tuple(executions))
+
+    def _refer(self, reference: str) -> mlmd.Context | None:
+        """The run that a reference other than its whole id means."""
+        if reference == LATEST:
+            newest: list[mlmd.Context] = self._newest("get_contexts", f"type = '{RUN_TYPE}'", 1)
+            return newest[0] if newest else None
+        if not _BEGINNING.fullmatch(reference):
+            return None
+        query = f"type = '{RUN_TYPE}' AND name LIKE '{nodes.plain(reference)}%'"
+        nodes_found = self._from_newest("get_contexts", query, _LEAST_PAGE)
+        fitting = ((nodes.read_run(node).run_id, node) for node in nodes_found)
+        some = list(islice((pair for pair in fitting if pair[0].startswith(reference)), _SHOWN + 1))
+        if len(some) > 1:
+            shown = ", ".join(run_id for run_id, _ in some[:_SHOWN]) + (", ..." if len(some) > _SHOWN else "")
+            raise UnknownRun(f"several runs begin with {reference!r}: {shown}", "Give more of the id")
+        return some[0][1] if some else None
 
     def artifact(self, reference: str) -> ArtifactRecord:
         """The artifact with this digest (or a prefix of at least 6 hex digits), URI or number.
@@ -132,6 +183,16 @@ class Queries:
     def _find_run(self, run_id: str) -> mlmd.Context | None:
         node: mlmd.Context | None = self._call("get_context_by_type_and_name", RUN_TYPE, nodes.label(run_id))
         return node
+
+    def _from_newest(self, method: str, query: str, size: int) -> Iterator[Any]:
+        """All that fit, newest first, read a page at a time and no further than they are asked for."""
+        before = ""
+        while True:
+            page = self._newest(method, query + before, size)
+            yield from page
+            if len(page) < size:
+                return
+            before, size = f" AND id < {page[-1].id}", _PAGE
 
     def _newest(self, method: str, query: str, limit: int | None) -> list[Any]:
         from ml_metadata import ListOptions
