@@ -19,7 +19,7 @@ from penstock.cli.output import (
     seconds,
     short,
 )
-from penstock.cli.store import open_lineage
+from penstock.cli.store import check_pipeline, open_lineage
 
 if TYPE_CHECKING:
     from penstock.lineage.questions import Comparison
@@ -40,18 +40,53 @@ def command() -> None:
 
 @command.command(name="list")
 @click.option("--pipeline", default="", help="Only runs of this pipeline.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(["running", "complete", "failed", "interrupted"]),
+    help="Only runs in this state; may be repeated.",
+)
+@click.option("--text", default="", help="Only runs with these words in id, user, host or name=value of parameters.")
+@click.option("--since", type=click.DateTime(), metavar="TIME", help="Only runs that started then (UTC) or later.")
+@click.option("--until", type=click.DateTime(), metavar="TIME", help="Only runs that started before (UTC).")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
 @click.option("--offset", default=0, type=click.IntRange(0), help="Pass over so many of the newest.")
 @json_option
 @click.pass_obj
-def list_(home: Path, pipeline: str, limit: int, offset: int, as_json: bool) -> None:
+def list_(
+    home: Path,
+    pipeline: str,
+    states: tuple[str, ...],
+    text: str,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    offset: int,
+    as_json: bool,
+) -> None:
     """List runs, newest first.
 
     \b
-    Example:
+    Examples:
       penstock runs list --pipeline flights --limit 5
+      penstock runs list --state failed --since 2026-01-31
+      penstock runs list --text train.epochs=2
     """
-    runs = open_lineage(home).runs(pipeline, limit=limit, offset=offset)
+    from penstock.lineage.listing import RunFilter
+    from penstock.lineage.records import State
+
+    store = open_lineage(home)
+    check_pipeline(store, pipeline)
+    wanted = RunFilter(
+        pipeline=pipeline,
+        states=tuple(State(state) for state in states),
+        text=text,
+        since=since and since.replace(tzinfo=UTC),
+        until=until and until.replace(tzinfo=UTC),
+    )
+    runs = store.runs(where=wanted, limit=limit + 1, offset=offset)
+    more, runs = len(runs) > limit, runs[:limit]
     if as_json:
         print_json(runs)
         return
@@ -59,6 +94,10 @@ def list_(home: Path, pipeline: str, limit: int, offset: int, as_json: bool) -> 
     print_table(
         ["run", "state", "exit", "started (UTC)", "seconds", "by", "on"], rows, right=["seconds", "exit"], whole=["run"]
     )
+    if more:
+        click.echo(f"\nolder ones: --offset {offset + limit}")
+    elif not runs:
+        click.echo("no run fits" if not offset else "no further run fits")
 
 
 @command.command(name="show")

@@ -24,3 +24,20 @@ def open_lineage(home: Path) -> LineageStore:
     store = place.lineage()
     store.close_abandoned(place.is_alive)
     return store
+
+
+def check_pipeline(store: LineageStore, pipeline: str) -> None:
+    """See that a pipeline has runs; an empty name asks for none in particular.
+
+    Raises:
+        BadInput: It has none; the nearest that has is told (caller).
+    """
+    import difflib
+
+    from penstock.sdk import BadInput
+
+    known = store.pipelines()
+    if pipeline and pipeline not in known:
+        near = difflib.get_close_matches(pipeline, known, n=1)
+        remedy = f"Did you mean {near[0]!r}?" if near else f"Pipelines with runs: {', '.join(known) or 'none'}"
+        raise BadInput(f"no run of a pipeline {pipeline!r}", remedy)

@@ -70,7 +70,7 @@ def compare(runs: Sequence[RunRecord]) -> Comparison:
     """
     if len(runs) < 2:
         raise BadInput("a comparison needs at least two runs")
-    tables = [dict(_facts(run)) for run in runs]
+    tables = _told_once([dict(_facts(run)) for run in runs])
     keys = dict.fromkeys(key for table in tables for key in table)
     order = {aspect: position for position, aspect in enumerate(Aspect)}
     rows = []
@@ -80,7 +80,26 @@ def compare(runs: Sequence[RunRecord]) -> Comparison:
     return Comparison(run_ids=tuple(run.run_id for run in runs), rows=tuple(rows))
 
 
-_Fact = tuple[tuple[Aspect, str], Value]
+_Key = tuple[Aspect, str]
+_Fact = tuple[_Key, Value]
+
+
+def _told_once(tables: list[dict[_Key, Value]]) -> list[dict[_Key, Value]]:
+    """Leave out a parameter of the run (`train_epochs`) that its task tells, too, in every run (`train.epochs`)."""
+    names = {name for table in tables for aspect, name in table if aspect is Aspect.PARAMETER}
+    of_task = {name.replace(".", "_").replace("-", "_"): name for name in names if "." in name}
+    twice = [
+        (Aspect.PARAMETER, name)
+        for name in names
+        if name in of_task and all(_tells(table, name, of_task[name]) for table in tables)
+    ]
+    return [{key: value for key, value in table.items() if key not in twice} for table in tables]
+
+
+def _tells(table: Mapping[_Key, Value], name: str, of_task: str) -> bool:
+    nothing = object()
+    value = table.get((Aspect.PARAMETER, name), nothing)
+    return value is nothing or value == table.get((Aspect.PARAMETER, of_task), nothing)
 
 
 def _facts(run: RunRecord) -> Iterator[_Fact]:

@@ -49,6 +49,11 @@ class OldRun:
 def old_runs(home: Home, store: LineageStore, run_ids: Sequence[str]) -> list[OldRun]:
     """Look at what runs have left, and at who needs it.
 
+    Args:
+        home: The state folder.
+        store: Its lineage.
+        run_ids: Ids, beginnings of them, or `latest`: see `LineageStore.run`.
+
     Raises:
         BadInput: A run has no folder here (caller).
     """
@@ -56,10 +61,10 @@ def old_runs(home: Home, store: LineageStore, run_ids: Sequence[str]) -> list[Ol
     entries = entries_by_run(home.cache)
     users = _users(home, store)
     found = []
-    for run_id in dict.fromkeys(run_ids):
+    whole = [name if name in folders else store.run(name).run_id for name in run_ids]  # or names the nearest
+    for run_id in dict.fromkeys(whole):
         path = home.runs / run_id
         if run_id not in folders:
-            store.run(run_id)  # names the nearest when there is no such run
             raise BadInput(f"{run_id}: its files are gone already")
         size = sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())
         alive = home.is_alive(run_id)

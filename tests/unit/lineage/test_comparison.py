@@ -110,3 +110,20 @@ def test_of_several_attempts_the_last_counts() -> None:
 def test_one_run_is_not_a_comparison() -> None:
     with pytest.raises(BadInput, match="at least two"):
         compare([run("1")])
+
+
+def test_a_parameter_of_the_run_that_its_task_tells_stands_there_once() -> None:
+    epochs = {"train_epochs": 2, "seed": 1}
+    other = {"train_epochs": 3, "seed": 1}
+    one = run("1", task("train", parameters={"epochs": 2}), parameters=epochs)
+    two = run("2", task("train", parameters={"epochs": 3}), parameters=other)
+    told = {"train.epochs": (2, 3, True), "seed": (1, 1, False)}
+    assert cells(compare([one, two]), Aspect.PARAMETER) == told
+
+
+def test_a_parameter_of_the_run_stays_where_its_task_did_not_run_or_took_another_value() -> None:
+    one = run("1", task("train", parameters={"epochs": 2}), parameters={"train_epochs": 2})
+    never = run("2", parameters={"train_epochs": 3})
+    assert cells(compare([one, never]), Aspect.PARAMETER)["train_epochs"] == (2, 3, True)
+    other = run("2", task("train", parameters={"epochs": 4}), parameters={"train_epochs": 3})
+    assert cells(compare([one, other]), Aspect.PARAMETER)["train_epochs"] == (2, 3, True)

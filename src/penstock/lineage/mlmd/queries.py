@@ -91,7 +91,7 @@ class Queries:
         node = self._find_run(reference) or self._refer(reference)
         if node is None:
             known = [r.run_id for r in self.runs(limit=_NEIGHBOURS)]
-            raise UnknownRun(f"no run {reference!r}", _nearest(reference, known))
+            raise UnknownRun(f"no run {reference!r}", _nearest(reference, [LATEST, *known]))
         executions = self._executions(self._find("get_executions_by_context", node.id))
         return nodes.read_run(node, tuple(executions))
 
