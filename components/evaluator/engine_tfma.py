@@ -23,7 +23,7 @@ from penstock.sdk import PenstockError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from components.evaluator.engines import Task
+    from components.evaluator.engines import Job
 
 _ROWS_PER_FILE = 100_000
 """Rows of one tf.Example file [rows]."""
@@ -32,11 +32,11 @@ _Found = tuple[float, float]
 """An estimate and its standard error; NaN where TFMA gives none."""
 
 
-def with_tfma_estimates(task: Task, own: Measurement) -> Measurement:
+def with_tfma_estimates(job: Job, own: Measurement) -> Measurement:
     """Let TFMA compute the estimates.
 
     Args:
-        task: What to measure.
+        job: What to measure.
         own: The same, measured by the vectorised engine: it gives the standard errors of the metrics it knows, and
             the estimates of those that TFMA does not (`cost`).
 
@@ -46,10 +46,10 @@ def with_tfma_estimates(task: Task, own: Measurement) -> Measurement:
     Raises:
         PenstockError: TFMA computed no metric of a planned name (caller: name it in its `config`).
     """
-    found = _read(_analyse(task, _folder(task.scratch, task.split)))
+    found = _read(_analyse(job, _folder(job.scratch, job.split)))
     values = {role: array.copy() for role, array in own.values.items()}
     errors = {role: array.copy() for role, array in own.errors.items()}
-    asked = [m for m in task.plan.metrics if m.class_name and not m.class_name.endswith("Plot")]
+    asked = [m for m in job.plan.metrics if m.class_name and not m.class_name.endswith("Plot")]
     for metric in asked:
         if not any(metric.name == name for _, name, _ in found):
             given = ", ".join(sorted({name for _, name, _ in found}))
@@ -129,7 +129,7 @@ def _as_lists(column: pa.ChunkedArray, type_: FeatureType) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, flat.drop_null())
 
 
-def _analyse(task: Task, folder: Path) -> str:
+def _analyse(job: Job, folder: Path) -> str:
     """Run TFMA; returns the folder with its result files."""
     import apache_beam as beam
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -137,21 +137,21 @@ def _analyse(task: Task, folder: Path) -> str:
 
     tfma = whole_tfma()
     config = tfma.EvalConfig()
-    config.CopyFrom(task.config)
+    config.CopyFrom(job.config)
     spec = config.model_specs[0] if config.model_specs else config.model_specs.add()
-    spec.name, spec.label_key = "", task.plan.label
+    spec.name, spec.label_key = "", job.plan.label
     spec.signature_name = spec.signature_name or "serving_default"
     config.options.include_default_metrics.value = False
     config.options.disabled_outputs.values.append("eval_config.json")
-    compared = Role.BASELINE in task.models
+    compared = Role.BASELINE in job.models
     config = tfma.utils.update_eval_config_with_defaults(config, has_baseline=compared, rubber_stamp=not compared)
     shared = [
         tfma.default_eval_shared_model(
             str(model.saved_model), eval_config=config, model_name=str(role) if compared else ""
         )
-        for role, model in task.models.items()
+        for role, model in job.models.items()
     ]
-    pattern = write_examples(task.table, read_features(task.models[Role.CANDIDATE]).raw, folder)
+    pattern = write_examples(job.table, read_features(job.models[Role.CANDIDATE]).raw, folder)
     reader = tfxio.TFExampleRecord(pattern, raw_record_column_name=tfma.ARROW_INPUT_COLUMN)
     output = folder / "result"
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
@@ -163,7 +163,7 @@ def _analyse(task: Task, folder: Path) -> str:
                 eval_config=config,
                 eval_shared_model=shared if compared else shared[0],
                 output_path=str(output),
-                random_seed_for_testing=task.seed,
+                random_seed_for_testing=job.seed,
             )
         )
     return str(output)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.evaluator.measurement import Measurement, Role, difference, significant
-from components.evaluator.metrics import CurveMetric, SumMetric
+from components.evaluator.metrics import labels_of
 from components.evaluator.plan import Plan
 from components.evaluator.resampling import Kernel, standard_errors
 from components.evaluator.slices import cut
@@ -34,7 +34,7 @@ _VALUE_DIGITS, _ERROR_DIGITS = 12, 4
 
 
 @dataclass(frozen=True)
-class Task:
+class Job:
     """One split to be measured."""
 
     split: str
@@ -45,7 +45,7 @@ class Task:
     """Shape (n_rows,), float64."""
     models: Mapping[Role, Model]
     scores: Mapping[Role, Array]
-    """Scores of each model, shape (n_rows,), float64."""
+    """Scores of each model, shape (n_rows,), or (n_rows, n_classes) for several classes, float64."""
     plan: Plan
     config: Any
     """The `tfma.EvalConfig` that the plan was made from."""
@@ -56,7 +56,7 @@ class Task:
     """For what an engine must write down on its way."""
 
 
-def vectorised(task: Task) -> Measurement:
+def vectorised(job: Job) -> Measurement:
     """Measure with NumPy, in this process.
 
     Raises:
@@ -64,16 +64,16 @@ def vectorised(task: Task) -> Measurement:
     """
     import numpy as np
 
-    _check_label(task)
-    fit = {role: np.isfinite(score) for role, score in task.scores.items()}
-    scores = {role: np.where(fit[role], score, 0.0) for role, score in task.scores.items()}
-    cuts = [cut(task.table, slicing) for slicing in task.plan.slicings]
-    kernel = Kernel(task.label, scores, cuts, task.plan.metrics)
+    _check_label(job)
+    fit = {role: np.isfinite(score.reshape(len(score), -1)).all(axis=1) for role, score in job.scores.items()}
+    scores = {role: np.where(fit[role].reshape(-1, *[1] * (s.ndim - 1)), s, 0.0) for role, s in job.scores.items()}
+    cuts = [cut(job.table, slicing) for slicing in job.plan.slicings]
+    kernel = Kernel(job.label, scores, cuts, job.plan.metrics)
     values = {role: found[..., 0] for role, found in kernel.evaluate(np.ones((kernel.n_rows, 1))).items()}
     if Role.BASELINE in values:
         values[Role.DIFFERENCE] = difference(values)
     unknown = {role: np.full(found.shape, np.nan) for role, found in values.items()}
-    errors = standard_errors(kernel, task.replicates, task.seed) if task.replicates else unknown
+    errors = standard_errors(kernel, job.replicates, job.seed) if job.replicates else unknown
     rows = np.concatenate([np.bincount(c.codes[c.codes >= 0], minlength=len(c.keys)) for c in cuts])
     keys = [key for c in cuts for key in c.keys]
     for role, found in values.items():
@@ -82,15 +82,15 @@ def vectorised(task: Task) -> Measurement:
         found[spoilt > 0] = errors[role][spoilt > 0] = np.nan
     kept = _first_of_each(keys)
     return Measurement(
-        split=task.split,
-        rows=len(task.label),
-        rows_available=task.rows_available,
+        split=job.split,
+        rows=len(job.label),
+        rows_available=job.rows_available,
         slices=tuple(keys[i] for i in kept),
         slice_rows=rows[kept],
-        metrics=task.plan.names,
+        metrics=job.plan.names,
         values={role: significant(found[kept], _VALUE_DIGITS) for role, found in values.items()},
         errors={role: significant(found[kept], _ERROR_DIGITS) for role, found in errors.items()},
-        replicates=task.replicates,
+        replicates=job.replicates,
         unfit={role: int((~good).sum()) for role, good in fit.items()},
     )
 
@@ -101,25 +101,26 @@ def _first_of_each(keys: list[Any]) -> list[int]:
     return sorted(first.values(), key=lambda i: (keys[i] != (), i))
 
 
-def _check_label(task: Task) -> None:
+def _check_label(job: Job) -> None:
+    """Where a model does not say what its task is, the labels do."""
     import numpy as np
 
-    for metric in task.plan.metrics:
-        binary = isinstance(metric.known, CurveMetric) or (isinstance(metric.known, SumMetric) and metric.known.binary)
-        if binary and not np.isin(task.label, (0.0, 1.0)).all():
-            other = task.label[~np.isin(task.label, (0.0, 1.0))][0]
+    for metric in job.plan.metrics:
+        binary = metric.known is not None and not metric.view.classes and labels_of(metric.known) == "binary"
+        if binary and not np.isin(job.label, (0.0, 1.0)).all():
+            other = job.label[~np.isin(job.label, (0.0, 1.0))][0]
             raise BadInput(
-                f"metric {metric.class_name} needs labels 0 and 1, and {task.plan.label!r} has {other:g}",
+                f"metric {metric.class_name} needs labels 0 and 1, and {job.plan.label!r} has {other:g}",
                 "Take metrics for regression (MeanSquaredError), or make the label binary",
             )
 
 
-def tfma(task: Task) -> Measurement:
+def tfma(job: Job) -> Measurement:
     """Measure with TFMA on Beam; standard errors as `vectorised` has them, where it knows the metric."""
     from components.evaluator.engine_tfma import with_tfma_estimates
 
-    return with_tfma_estimates(task, vectorised(task))
+    return with_tfma_estimates(job, vectorised(job))
 
 
-ENGINES: dict[str, Callable[[Task], Measurement]] = {"vectorised": vectorised, "tfma": tfma}
+ENGINES: dict[str, Callable[[Job], Measurement]] = {"vectorised": vectorised, "tfma": tfma}
 """Every engine by its name in the parameters."""

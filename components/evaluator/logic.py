@@ -43,13 +43,14 @@ class _Finding:
     """How far the estimate is inside its bound; negative outside."""
 
 
-def decide(measured: Measurement, plan: Plan, params: EvaluatorParams) -> Decision:
+def decide(measured: Measurement, plan: Plan, params: EvaluatorParams, not_comparable: str = "") -> Decision:
     """Judge the candidate on the split that counts.
 
     Args:
         measured: Metrics of that split.
         plan: The thresholds.
         params: Confidence, smallest slice, fairness.
+        not_comparable: Why the last blessed model is no baseline; empty where it is, or where there is none.
 
     Returns:
         The decision, with one reason per threshold and slice: what failed, then the overall slice, then the others,
@@ -58,7 +59,7 @@ def decide(measured: Measurement, plan: Plan, params: EvaluatorParams) -> Decisi
     unfit = [_not_finite(role, rows, measured) for role, rows in measured.unfit.items() if rows]
     if unfit:
         return Decision(verdict=Verdict.ERROR, consequence=Consequence.STOP, reasons=tuple(unfit))
-    findings = [*_threshold_findings(measured, plan, params), *_fairness_findings(measured, params)]
+    findings = [*_threshold_findings(measured, plan, params, not_comparable), *_fairness_findings(measured, params)]
     verdict = _verdict(findings)
     findings.sort(key=_order)
     consequence = Consequence.PROCEED if verdict is Verdict.SUCCESSFUL else Consequence.STOP
@@ -124,7 +125,9 @@ def _not_finite(role: Role, rows: int, measured: Measurement) -> Reason:
     )
 
 
-def _threshold_findings(measured: Measurement, plan: Plan, params: EvaluatorParams) -> Iterator[_Finding]:
+def _threshold_findings(
+    measured: Measurement, plan: Plan, params: EvaluatorParams, not_comparable: str
+) -> Iterator[_Finding]:
     compared = Role.BASELINE in measured.values
     applied = [threshold for threshold in plan.thresholds if compared or threshold.kind == "value"]
     pairs = [(t, i) for t in applied for i, key in enumerate(measured.slices) if t.applies_to(key)]
@@ -135,8 +138,9 @@ def _threshold_findings(measured: Measurement, plan: Plan, params: EvaluatorPara
     for threshold in applied:
         if not any(threshold.applies_to(key) for key in measured.slices):
             yield _no_such_slice(threshold)
-    if len(applied) < len(plan.thresholds):
-        yield _no_baseline(len(plan.thresholds) - len(applied), [t for t in applied if t.applies_to(())])
+    if len(applied) < len(plan.thresholds) or not_comparable:
+        absolute = [threshold for threshold in applied if threshold.applies_to(())]
+        yield _no_baseline(len(plan.thresholds) - len(applied), absolute, not_comparable)
 
 
 def _check(measured: Measurement, threshold: Threshold, index: int, confidence: float, min_rows: int) -> _Finding:
@@ -219,8 +223,9 @@ def _no_such_slice(threshold: Threshold) -> _Finding:
     return _Finding(reason, decisive=False)
 
 
-def _no_baseline(left_out: int, absolute: Sequence[Threshold]) -> _Finding:
-    text = f"no baseline: judged on absolute thresholds only; {left_out} change thresholds were not applied"
+def _no_baseline(left_out: int, absolute: Sequence[Threshold], not_comparable: str) -> _Finding:
+    why = f"no comparison with the last blessed model: {not_comparable}" if not_comparable else "no baseline"
+    text = f"{why}: judged on absolute thresholds only; {left_out} change thresholds were not applied"
     text += " (rubber-stamped, as TFX says)" if absolute else ", and there is no absolute one on the overall slice"
     reason = Reason(
         rule="baseline",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.evaluator.engine_tfma import read_plots
-from components.evaluator.engines import ENGINES, Task
+from components.evaluator.engines import ENGINES, Job
 from components.evaluator.inputs import read_features, read_label, read_split
 from components.evaluator.logic import decide
 from components.evaluator.measurement import Measurement, Role
@@ -11,9 +11,12 @@ from components.evaluator.plan import Plan, full_plan, read_eval_config
 from components.evaluator.report import headline, metrics_table, summary, write_report
 from components.evaluator.scoring import open_model
 from components.evaluator.spec import SPEC, EvaluatorParams
+from components.evaluator.tasks import check_labels, check_scores, read_task, why_not_comparable
 from components.evaluator.tfma_files import write_tfma_files
 from penstock.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
+from penstock.artifacts.features import dense_columns
 from penstock.artifacts.repeatable import make_tensorflow_repeatable
+from penstock.artifacts.task import Task
 from penstock.sdk import Context, main
 
 
@@ -22,11 +25,13 @@ def run(context: Context[EvaluatorParams]) -> None:
     params = context.params
     config = read_eval_config(params.eval_config)
     models = {Role.CANDIDATE: context.input("model", Model)}
+    task, apart = read_task(models[Role.CANDIDATE]), ""
     if params.use_baseline and (baseline := context.optional("baseline", Model)):
-        models[Role.BASELINE] = baseline
-    plan = full_plan(config, params, label=read_features(models[Role.CANDIDATE]).label)
-    measured = _measure(context, plan, config, models)
-    decision = decide(measured[-1], plan, params)
+        apart = why_not_comparable(task, read_task(baseline))
+        models |= {} if apart else {Role.BASELINE: baseline}
+    plan = full_plan(config, params, label=read_features(models[Role.CANDIDATE]).label, task=task)
+    measured = _measure(context, plan, config, models, task)
+    decision = decide(measured[-1], plan, params, apart)
 
     evaluation, blessing = context.output("evaluation", ModelEvaluation), context.output("blessing", ModelBlessing)
     digests = {role: model.digest for role, model in models.items()}
@@ -52,11 +57,12 @@ _NAMED = (("model", Role.CANDIDATE), ("baseline", Role.BASELINE))
 
 
 def _measure(
-    context: Context[EvaluatorParams], plan: Plan, config: object, models: dict[Role, Model]
+    context: Context[EvaluatorParams], plan: Plan, config: object, models: dict[Role, Model], task: Task | None
 ) -> list[Measurement]:
     """Measure every split, the judged one last and alone with intervals."""
     params, examples = context.params, context.input("examples", Examples)
-    needs = {f"{role} model": set(read_features(model).raw) for role, model in models.items()}
+    features = {role: read_features(model).raw for role, model in models.items()}
+    needs = {f"{role} model": set(raw) for role, raw in features.items()}
     needs |= {"evaluation": {plan.label, *(column for slicing in plan.slicings for column in slicing.columns)}}
     make_tensorflow_repeatable()
     scorers = {role: open_model(model) for role, model in models.items()}
@@ -64,12 +70,17 @@ def _measure(
     for split in params.splits:
         judged = split == params.splits[-1]
         table, available = read_split(examples, split, needs, None if judged else params.report_rows)
-        scores = {role: scorer(table) for role, scorer in scorers.items()}
-        task = Task(
+        label = read_label(table, plan.label, split)
+        check_labels(label, task, plan.label, split)
+        columns = {role: dense_columns(table, raw) for role, raw in features.items()}
+        scores = {role: scorer(columns[role]) for role, scorer in scorers.items()}
+        for role, score in scores.items():
+            check_scores(score, task, role)
+        job = Job(
             split=split,
             rows_available=available,
             table=table,
-            label=read_label(table, plan.label, split),
+            label=label,
             models=models,
             scores=scores,
             plan=plan,
@@ -78,7 +89,7 @@ def _measure(
             seed=params.seed,
             scratch=context.scratch,
         )
-        measured.append(ENGINES[params.engine](task))
+        measured.append(ENGINES[params.engine](job))
         done += table.num_rows
         context.progress(done)
     context.processed(done)

@@ -2,14 +2,17 @@
 
 A metric is either a function of sums of row statistics (`SumMetric`: accuracy, cross-entropy, squared error), or the
 area under a curve over binned scores (`CurveMetric`). Both are linear in the weights of the rows until the very end,
-so one pass serves any number of resamples. Definitions are TFMA's, to the last bin; where it calls Keras, Keras's.
+so one pass serves any number of resamples. Definitions are TFMA's; where it calls Keras, Keras's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
+
+from components.evaluator.curves import CURVES, CurveMetric
+from penstock.artifacts.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,10 +20,9 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float64]
 
-CURVE_BINS = 10_000
-"""Thresholds of a curve; TFMA's default."""
-_EPSILON = 1e-7
-"""What TFMA moves thresholds by, and what Keras clips probabilities with."""
+Sums = Mapping[str, "Array"]
+_ROUNDING = 1e-5
+"""Share of a sum of squares that is within the rounding of float32."""
 
 
 @dataclass(frozen=True)
@@ -29,95 +31,28 @@ class SumMetric:
 
     Args:
         name: The name in results, TFMA's default.
-        needs: The row statistics, names of `row_statistic`, `@` standing for the threshold.
+        needs: The row statistics, names of `statistics.statistic`; a trailing `@` stands for the threshold.
         formula: From the sums, each of shape (...,), to the metric, of the same shape; NaN where undefined.
-        binary: Whether labels must be 0 or 1.
+        labels: What it is for: `number` (one score a row, any label), `binary` (one score a row, labels 0 and 1),
+            `class` (a score a class), `any`.
         exact: Whether it counts rows, and so has no sampling error.
         default_threshold: The score above which the prediction is positive; None where none is used.
     """
 
     name: str
     needs: tuple[str, ...]
-    formula: Callable[[Mapping[str, Array]], Array]
-    binary: bool = False
+    formula: Callable[[Sums], Array]
+    labels: Literal["any", "number", "binary", "class"] = "number"
     exact: bool = False
     default_threshold: float | None = None
-
-
-@dataclass(frozen=True)
-class CurveMetric:
-    """The area under a curve, from positives and negatives per bin of the score.
-
-    Args:
-        name: The name in results, TFMA's default.
-        increment: From positives and negatives in a bin and above it, to the bin's share of the area, before
-            division by `scale`.
-        scale: From all positives and all negatives, to what the sum of shares is divided by.
-    """
-
-    name: str
-    increment: Callable[[Array, Array, Array, Array | None], Array]
-    scale: Callable[[Array, Array], Array]
-    needs_negatives_above: bool = False
-    """Whether `increment` looks at the negatives above a bin; None is passed where no metric does."""
 
 
 Metric = SumMetric | CurveMetric
 
 
-def row_statistic(name: str, label: Array, score: Array) -> Array:
-    """Compute one statistic of every row, whose weighted sum a metric is made of.
-
-    Args:
-        name: One of `n`, `y`, `p`, `yy`, `pp`, `yp`, `ae`, `se`, `ape`, `labelled` (rows with a label other than 0),
-            `sle`, `bce` (Keras, clipped), `log` (not clipped), and `tp@t`, `fp@t`, `tn@t`, `fn@t` at a threshold t.
-        label: Shape (n_rows,), float64.
-        score: Shape (n_rows,), float64, finite.
-
-    Returns:
-        Shape (n_rows,), float64.
-    """
-    import numpy as np
-
-    kind, _, threshold = name.partition("@")
-    if threshold:
-        positive, predicted = label == 1.0, score > float(threshold)
-        cell = {"tp": positive & predicted, "fp": ~positive & predicted}
-        cell |= {"tn": ~positive & ~predicted, "fn": positive & ~predicted}
-        return np.asarray(cell[kind], dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(_STATISTICS[kind](label, score), dtype=np.float64)
-
-
-def curve_bins(score: Array) -> npt.NDArray[np.int64]:
-    """Put scores into the bins between a curve's thresholds.
-
-    TFMA first counts scores in 10,000 buckets of equal width, then moves each bucket, by its left edge, to one of
-    9,999 intervals between thresholds, which lie a hair's breadth above the edges. Both steps are taken, so that the
-    areas agree exactly and not to within a bin.
-
-    Args:
-        score: Shape (n_rows,), float64, finite.
-
-    Returns:
-        Bins, shape (n_rows,), in [0, 9998]; larger is a larger score.
-
-    Source:
-        tensorflow_model_analysis 0.47.1, metrics/calibration_histogram.py (`_bucket_index`, `rebin`) and
-        metrics/binary_confusion_matrices.py (`_interpolated_thresholds`, `binary_confusion_matrices`).
-
-    Example:
-        >>> import numpy
-        >>> curve_bins(numpy.array([0.0, 0.5, 1.0])).tolist()
-        [0, 4999, 9998]
-    """
-    import numpy as np
-
-    buckets = np.clip(np.floor(score * CURVE_BINS), -1, CURVE_BINS).astype(np.int64)
-    edges = np.arange(CURVE_BINS + 1) / CURVE_BINS
-    inner = np.arange(1, CURVE_BINS - 1) / (CURVE_BINS - 1) + _EPSILON
-    of_bucket = np.searchsorted(inner, edges, side="right")
-    return np.where(buckets < 0, 0, of_bucket[buckets])
+def labels_of(metric: Metric) -> str:
+    """What labels a metric is for, as `SumMetric.labels`."""
+    return "binary" if isinstance(metric, CurveMetric) else metric.labels
 
 
 def _divide(top: Array, bottom: Array) -> Array:
@@ -128,103 +63,41 @@ def _divide(top: Array, bottom: Array) -> Array:
     return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
 
 
-def _mean(statistic: str, over: str = "n") -> Callable[[Mapping[str, Array]], Array]:
+def _mean(statistic: str, over: str = "n") -> Callable[[Sums], Array]:
     return lambda s: _divide(s[statistic], s[over])
 
 
-def _root_mean_squared_error(s: Mapping[str, Array]) -> Array:
+def _root_mean_squared_error(s: Sums) -> Array:
     import numpy as np
 
     return np.asarray(np.sqrt(_divide(s["se"], s["n"])))
 
 
-def _matthews(s: Mapping[str, Array]) -> Array:
+def _matthews(s: Sums) -> Array:
     import numpy as np
 
     tp, tn, fp, fn = (np.asarray(s[k], dtype=np.float64) for k in ("tp", "tn", "fp", "fn"))
     return _divide(tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)))
 
 
-def _squared_correlation(s: Mapping[str, Array]) -> Array:
+_MOMENTS = ("n", "zy", "zp", "zyy", "zpp", "zyp")
+
+
+def _squared_correlation(s: Sums) -> Array:
     import numpy as np
 
-    sums: list[Array] = [np.asarray(s[k], dtype=np.float64) for k in ("n", "y", "p", "yy", "pp", "yp")]
-    n, y, p, yy, pp, yp = sums
+    n, y, p, yy, pp, yp = (np.asarray(s[name], dtype=np.float64) for name in _MOMENTS)
     with np.errstate(divide="ignore", invalid="ignore"):
         return _divide((yp - y * p / n) ** 2, (yy - y**2 / n) * (pp - p**2 / n))
 
 
-def _roc_increment(pos: Array, neg: Array, pos_above: Array, _neg_above: Array | None) -> Array:
-    """Trapezoid between two thresholds of the ROC curve, times positives and negatives."""
-    return neg * (pos_above + pos / 2)
-
-
-def _pr_increment(pos: Array, neg: Array, pos_above: Array, neg_above: Array | None) -> Array:
-    """Area between two thresholds of the precision-recall curve, true positives interpolated, times positives.
-
-    Source:
-        Davis and Goadrich, "The relationship between precision-recall and ROC curves", ICML 2006; in the closed
-        form of Keras's AUC.
-    """
-    import numpy as np
-
-    assert neg_above is not None  # noqa: S101 - the metric says that it needs it
-    above = pos_above + neg_above
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = pos / (pos + neg)
-        ratio = np.where(above > 0, (above + pos + neg) / above, 1.0)
-        share = slope * (pos + (pos_above - slope * above) * np.log(ratio))
-    return np.asarray(np.nan_to_num(share, nan=0.0))
-
-
-def _confusion(name: str, formula: Callable[[Mapping[str, Array]], Array]) -> SumMetric:
-    return SumMetric(name, ("tp@", "tn@", "fp@", "fn@"), formula, binary=True, default_threshold=0.5)
-
-
-def _percentage_error(label: Array, score: Array) -> Array:
-    """Absolute error per label in percent; rows with label 0 add nothing, as in TFMA."""
-    import numpy as np
-
-    return np.divide(100 * np.abs(label - score), np.abs(label), out=np.zeros_like(label), where=label != 0)
-
-
-def _squared_logarithmic_error(label: Array, score: Array) -> Array:
-    import numpy as np
-
-    return np.asarray((np.log(label + 1) - np.log(score + 1)) ** 2)
-
-
-def _cross_entropy(label: Array, score: Array, clip: float) -> Array:
-    """Cross-entropy of a row [nats]; with Keras's clipping, which also adds the epsilon inside the logarithm."""
-    import numpy as np
-
-    score = np.clip(score, clip, 1 - clip)
-    return np.asarray(-np.where(label == 1, np.log(score + clip), np.log(1 - score + clip)))
-
-
-_STATISTICS: dict[str, Callable[[Any, Any], Any]] = {
-    "n": lambda y, p: 0 * y + 1.0,
-    "y": lambda y, p: y,
-    "p": lambda y, p: p,
-    "yy": lambda y, p: y * y,
-    "pp": lambda y, p: p * p,
-    "yp": lambda y, p: y * p,
-    "ae": lambda y, p: abs(y - p),
-    "se": lambda y, p: (y - p) ** 2,
-    "labelled": lambda y, p: y != 0,
-    "ape": _percentage_error,
-    "sle": _squared_logarithmic_error,
-    "bce": lambda y, p: _cross_entropy(y, p, clip=_EPSILON),
-    "log": lambda y, p: _cross_entropy(y, p, clip=0.0),
-}
+def _confusion(name: str, formula: Callable[[Sums], Array]) -> SumMetric:
+    return SumMetric(name, ("tp@", "tn@", "fp@", "fn@"), formula, labels="binary", default_threshold=0.5)
 
 
 METRICS: dict[str, Metric] = {
-    "ExampleCount": SumMetric("example_count", ("n",), lambda s: s["n"], exact=True),
-    "AUC": CurveMetric("auc", _roc_increment, lambda pos, neg: pos * neg),
-    "AUCPrecisionRecall": CurveMetric(
-        "auc_precision_recall", _pr_increment, lambda pos, _neg: pos, needs_negatives_above=True
-    ),
+    "ExampleCount": SumMetric("example_count", ("n",), lambda s: s["n"], labels="any", exact=True),
+    **CURVES,
     "BinaryAccuracy": _confusion(
         "binary_accuracy", lambda s: _divide(s["tp"] + s["tn"], s["tp"] + s["fp"] + s["tn"] + s["fn"])
     ),
@@ -249,8 +122,8 @@ METRICS: dict[str, Metric] = {
     "TrueNegatives": _confusion("true_negatives", lambda s: s["tn"]),
     "FalsePositives": _confusion("false_positives", lambda s: s["fp"]),
     "FalseNegatives": _confusion("false_negatives", lambda s: s["fn"]),
-    "BinaryCrossentropy": SumMetric("binary_crossentropy", ("bce", "n"), _mean("bce"), binary=True),
-    "BinaryCrossEntropy": SumMetric("binary_crossentropy", ("log", "n"), _mean("log"), binary=True),
+    "BinaryCrossentropy": SumMetric("binary_crossentropy", ("bce", "n"), _mean("bce"), labels="binary"),
+    "BinaryCrossEntropy": SumMetric("binary_crossentropy", ("log", "n"), _mean("log"), labels="binary"),
     "Calibration": SumMetric("calibration", ("p", "y"), _mean("p", over="y")),
     "MeanLabel": SumMetric("mean_label", ("y", "n"), _mean("y")),
     "MeanPrediction": SumMetric("mean_prediction", ("p", "n"), _mean("p")),
@@ -261,11 +134,13 @@ METRICS: dict[str, Metric] = {
         "mean_absolute_percentage_error", ("ape", "labelled"), _mean("ape", over="labelled")
     ),
     "MeanSquaredLogarithmicError": SumMetric("mean_squared_logarithmic_error", ("sle", "n"), _mean("sle")),
-    "SquaredPearsonCorrelation": SumMetric(
-        "squared_pearson_correlation", ("n", "y", "p", "yy", "pp", "yp"), _squared_correlation
+    "SquaredPearsonCorrelation": SumMetric("squared_pearson_correlation", _MOMENTS, _squared_correlation),
+    "SparseCategoricalAccuracy": SumMetric("sparse_categorical_accuracy", ("hit", "n"), _mean("hit"), labels="class"),
+    "SparseCategoricalCrossentropy": SumMetric(
+        "sparse_categorical_crossentropy", ("cce", "n"), _mean("cce"), labels="class"
     ),
 }
-"""Every metric by TFMA's or Keras's class name."""
+"""Every metric by TFMA's or Keras's class name, but those that depend on the task or on a setting."""
 
 
 def cost_metric(false_positive: float, false_negative: float) -> SumMetric:
@@ -274,6 +149,69 @@ def cost_metric(false_positive: float, false_negative: float) -> SumMetric:
         "cost",
         ("fp@", "fn@", "n"),
         lambda s: _divide(false_positive * s["fp"] + false_negative * s["fn"], s["n"]),
-        binary=True,
+        labels="binary",
         default_threshold=0.5,
     )
+
+
+def top_k_metric(k: int) -> SumMetric:
+    """The share of rows whose class is among the k with the highest scores, ties included."""
+    return SumMetric("sparse_top_k_categorical_accuracy", (f"top@{k}", "n"), _mean(f"top@{k}"), labels="class")
+
+
+def skill_metric(task: Task) -> SumMetric:
+    """How much of the loss of the best constant answer a model saves: above 0 it is better than that answer.
+
+    `1 - loss / loss of the best constant`, on the same rows. The loss is the cross-entropy for classes, with each
+    class's share as the constant, and the squared error for regression, with the mean as the constant: McFadden's
+    pseudo R2 and the coefficient of determination R2. 1 is perfect, 0 no better than a constant, below 0 worse. The
+    constant is taken from the rows that are judged, which no constant fixed in training could beat; in a slice, from
+    the slice. Undefined where all labels are equal.
+
+    Args:
+        task: What the model answers.
+
+    Source:
+        McFadden, "Conditional logit analysis of qualitative choice behavior", in Frontiers in Econometrics (1974),
+        p. 121. Murphy, "Skill scores based on the mean square error and their relationships to the correlation
+        coefficient", Monthly Weather Review 116 (1988), eq. 4.
+    """
+    if task.kind == "regression":
+        return SumMetric(
+            "skill",
+            ("zse", "zyy", "zy", "n"),
+            lambda s: 1 - _divide(s["zse"], _spread(s)),
+        )
+    if task.kind == "binary":
+        return SumMetric(
+            "skill",
+            ("bce", "y", "n"),
+            lambda s: 1 - _divide(s["bce"], _entropy(s["n"], [s["y"], s["n"] - s["y"]])),
+            labels="binary",
+        )
+    counts = [f"class@{c}" for c in range(task.outputs)]
+    return SumMetric(
+        "skill",
+        ("cce", "n", *counts),
+        lambda s: 1 - _divide(s["cce"], _entropy(s["n"], [s[count] for count in counts])),
+        labels="class",
+    )
+
+
+def _entropy(n: Array, counts: Sequence[Array]) -> Array:
+    """Entropy of rows by class, times their number [nats]."""
+    import numpy as np
+
+    n = np.asarray(n, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = [np.where(count > 0, count * np.log(n / np.asarray(count, dtype=np.float64)), 0.0) for count in counts]
+    return np.asarray(sum(parts))
+
+
+def _spread(s: Sums) -> Array:
+    """Sum of squared deviations of standardised labels from their mean; what is but a rounding error of 0 is 0."""
+    import numpy as np
+
+    squares = np.asarray(s["zyy"], dtype=np.float64)
+    spread = squares - _divide(np.asarray(s["zy"], dtype=np.float64) ** 2, s["n"])
+    return np.where(spread > _ROUNDING * squares, spread, 0.0)

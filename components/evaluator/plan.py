@@ -6,14 +6,15 @@ Everything that can be wrong with a configuration is found here, before a model 
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from components.evaluator import protos
-from components.evaluator.metrics import METRICS, CurveMetric, Metric, SumMetric, cost_metric
+from components.evaluator.metric_specs import PlannedMetric, planned_metrics
+from components.evaluator.metrics import cost_metric
 from components.evaluator.spec import EvaluatorParams
+from penstock.artifacts.task import Task
 from penstock.sdk import BadInput
 
 _HIGHER, _LOWER = 2, 1
@@ -43,18 +44,6 @@ class Slicing:
 
 
 OVERALL = Slicing()
-
-
-@dataclass(frozen=True)
-class PlannedMetric:
-    """One metric to be computed."""
-
-    name: str
-    class_name: str
-    threshold: float = 0.5
-    """The score above which a prediction is positive, where the metric asks."""
-    known: Metric | None = None
-    """Its definition; None where only TFMA knows it."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +85,10 @@ class Plan:
         """Names of the metrics, in order."""
         return tuple(metric.name for metric in self.metrics)
 
+    def metric(self, name: str) -> PlannedMetric:
+        """The metric of a name."""
+        return next(metric for metric in self.metrics if metric.name == name)
+
 
 def read_eval_config(values: Mapping[str, Any]) -> Any:
     """Read an `EvalConfig` from the JSON form of protocol buffers.
@@ -112,18 +105,20 @@ def read_eval_config(values: Mapping[str, Any]) -> Any:
         raise BadInput(f"eval_config: {reason}", "See TFMA's EvalConfig for the fields and their types") from None
 
 
-def full_plan(config: Any, params: EvaluatorParams, *, label: str) -> Plan:
+def full_plan(config: Any, params: EvaluatorParams, *, label: str, task: Task | None) -> Plan:
     """The plan of an `EvalConfig` with what our own parameters add: costs as a metric, fairness checked.
 
     Args:
         config: A `tfma.EvalConfig`.
         params: Costs, fairness, and the engine that must know the metrics.
         label: The label's column where the configuration names none: the one that the model was trained on.
+        task: What the model answers; None where it does not say.
 
     Raises:
-        BadInput: As `make_plan`; or `fairness` names a metric or a slice that is not computed (caller).
+        BadInput: As `make_plan`; or `fairness` names a metric or a slice that is not computed; or there are `costs`
+            and the task is not binary (caller).
     """
-    plan = make_plan(config, only_known=params.engine == "vectorised")
+    plan = make_plan(config, only_known=params.engine == "vectorised", task=task)
     plan = replace(plan, label=plan.label or label)
     for i, gap in enumerate(params.fairness):
         if gap.metric not in plan.names:
@@ -133,6 +128,8 @@ def full_plan(config: Any, params: EvaluatorParams, *, label: str) -> Plan:
             raise BadInput(f"fairness.{i}.feature: {gap.feature!r} is not a slice of its own", remedy)
     if (costs := params.costs) is None:
         return plan
+    if task is not None and task.kind != "binary":
+        raise BadInput(f"costs: they are for a binary model, and this one's task is {task.kind}", "Take `costs` out")
     if "cost" in plan.names:
         raise BadInput("eval_config.metrics_specs: a metric is named 'cost', which `costs` adds", "Name it otherwise")
     cost = PlannedMetric("cost", "", known=cost_metric(costs.false_positive, costs.false_negative))
@@ -140,16 +137,17 @@ def full_plan(config: Any, params: EvaluatorParams, *, label: str) -> Plan:
     return replace(plan, metrics=(*plan.metrics, cost), thresholds=(*plan.thresholds, *bound))
 
 
-def make_plan(config: Any, *, only_known: bool) -> Plan:
+def make_plan(config: Any, *, only_known: bool, task: Task | None = None) -> Plan:
     """Find out what an `EvalConfig` asks for.
 
     Args:
         config: A `tfma.EvalConfig`.
         only_known: Whether the metrics must be known to the vectorised engine.
+        task: What the model answers; None where it does not say.
 
     Raises:
-        BadInput: It asks for something that neither engine or only the other one can do, or it judges nothing
-            (caller).
+        BadInput: It asks for something that neither engine or only the other one can do, or that does not suit the
+            task, or it judges nothing (caller).
     """
     label = _only_model(config)
     slicings = tuple(dict.fromkeys(_slicing(spec, "slicing_specs") for spec in config.slicing_specs)) or (OVERALL,)
@@ -158,19 +156,28 @@ def make_plan(config: Any, *, only_known: bool) -> Plan:
     metrics: list[PlannedMetric] = []
     thresholds: list[Threshold] = []
     for spec in config.metrics_specs:
-        _refuse(spec, ("binarize", "aggregate", "query_key", "output_names", "cross_slice_thresholds"), "metrics_specs")
-        own = [_metric(metric, only_known) for metric in spec.metrics]
-        metrics += own
-        for planned, metric in zip(own, spec.metrics, strict=True):
-            _refuse(metric, ("cross_slice_thresholds",), planned.class_name)
-            thresholds += _thresholds(planned.name, metric.threshold, metric.per_slice_thresholds)
+        _refuse(spec, ("query_key", "output_names", "cross_slice_thresholds"), "metrics_specs")
+        own: list[PlannedMetric] = []
+        for metric, planned in planned_metrics(spec, task, only_known=only_known):
+            _refuse(metric, ("cross_slice_thresholds",), metric.class_name)
+            own += planned
+            for one in planned:
+                thresholds += _thresholds(one.name, metric.threshold, metric.per_slice_thresholds)
         for name, threshold in spec.thresholds.items():
-            thresholds += _thresholds(name, threshold, ())
+            for full in _full_names(name, own):
+                thresholds += _thresholds(full, threshold, ())
         for name, several in spec.per_slice_thresholds.items():
-            thresholds += _thresholds(name, None, several.thresholds)
+            for full in _full_names(name, own):
+                thresholds += _thresholds(full, None, several.thresholds)
+        metrics += own
     plan = Plan(label, slicings, tuple(metrics), tuple(dict.fromkeys(thresholds)))
     _check(plan)
     return plan
+
+
+def _full_names(name: str, metrics: Sequence[PlannedMetric]) -> list[str]:
+    """The metrics that a threshold by name is on: TFMA's name stands for every class and average of the entry."""
+    return [metric.name for metric in metrics if metric.base == name] or [name]
 
 
 def _check(plan: Plan) -> None:
@@ -220,47 +227,6 @@ def _slicing(spec: Any, where: str) -> Slicing:
     if spec.slice_keys_sql:
         raise BadInput(f"eval_config.{where}.slice_keys_sql: not supported", "Use feature_keys and feature_values")
     return Slicing(tuple(sorted(spec.feature_keys)), tuple(sorted(spec.feature_values.items())))
-
-
-def _metric(metric: Any, only_known: bool) -> PlannedMetric:
-    where = f"eval_config: metric {metric.class_name!r}"
-    try:
-        options = json.loads(metric.config) if metric.config else {}
-    except json.JSONDecodeError as error:
-        raise BadInput(f"{where}: `config` is not JSON ({error.msg})") from None
-    if not isinstance(options, dict):
-        raise BadInput(f"{where}: `config` is not a JSON object")
-    known = None if metric.module else METRICS.get(metric.class_name)
-    name = str(options.pop("name", known.name if known else _snake(metric.class_name)))
-    threshold = options.pop("thresholds", None)
-    threshold = threshold[0] if isinstance(threshold, list) and len(threshold) == 1 else threshold
-    simple = threshold is None or (isinstance(known, SumMetric) and known.default_threshold is not None)
-    if isinstance(known, CurveMetric) and options.get("num_thresholds") == 10_000:
-        del options["num_thresholds"]
-    if known is None or options or not simple or isinstance(threshold, list):
-        if only_known:
-            _refuse_metric(where, metric.class_name, known, options)
-        return PlannedMetric(name, metric.class_name)
-    return PlannedMetric(name, metric.class_name, float(0.5 if threshold is None else threshold), known)
-
-
-def _refuse_metric(where: str, class_name: str, known: Metric | None, options: dict[str, Any]) -> None:
-    remedy = "Set `engine: tfma`, which knows all of TFMA's and Keras's metrics"
-    if known is None:
-        near = difflib.get_close_matches(class_name, METRICS, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise BadInput(f"{where}: the vectorised engine does not know it{hint}", remedy)
-    what = ", ".join(sorted(options)) or "thresholds"
-    raise BadInput(f"{where}: the vectorised engine does not know its setting {what}", remedy)
-
-
-def _snake(class_name: str) -> str:
-    """TFMA's and Keras's default name of a class: `MeanLabel` is `mean_label`."""
-    pieces = [
-        f"_{c.lower()}" if c.isupper() and i and not class_name[i - 1].isupper() else c.lower()
-        for i, c in enumerate(class_name)
-    ]
-    return "".join(pieces)
 
 
 def _thresholds(metric: str, everywhere: Any, per_slice: Any) -> Iterator[Threshold]:

@@ -18,10 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from components.evaluator.curves import CURVE_BINS, CurveMetric, curve_bins
 from components.evaluator.measurement import Role, difference
-from components.evaluator.metrics import CURVE_BINS, CurveMetric, SumMetric, curve_bins, row_statistic
-from components.evaluator.plan import PlannedMetric
+from components.evaluator.metric_specs import PlannedMetric
+from components.evaluator.metrics import SumMetric
 from components.evaluator.slices import Sliced
+from components.evaluator.statistics import WHOLE, Rows, View, statistic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,12 +57,15 @@ class _Cells:
     """Those slices, shape (n_present,), as numbers among all slices."""
 
 
+_Statistic = tuple[View, str]
+
+
 class Kernel:
     """Rows, labels and scores, arranged so that weighted metrics are matrix products.
 
     Args:
         label: Shape (n_rows,), float64.
-        scores: Scores of each model, shape (n_rows,), float64, finite.
+        scores: Scores of each model, shape (n_rows,), or (n_rows, n_classes) for several classes; float64, finite.
         cuts: The ways to cut the rows into slices.
         metrics: What to compute; metrics without a definition come out as NaN.
     """
@@ -82,14 +87,19 @@ class Kernel:
             [int(c[start] + offset) for c, offset in zip(codes, self._offsets[:-1], strict=True) if c[start] >= 0]
             for start, _ in self._groups
         ]
-        label = label[order]
-        ordered = {role: score[order] for role, score in scores.items()}
-        self._statistics = {role: self._row_statistics(label, score) for role, score in ordered.items()}
-        curves = any(isinstance(metric.known, CurveMetric) for metric in metrics)
+        ordered = {role: Rows(label[order], score[order]) for role, score in scores.items()}
+        self._needs = sorted(
+            {need for metric in metrics for need in _needs(metric)}, key=lambda n: (n[0].classes, n[1])
+        )
+        self._statistics = {
+            role: np.array([statistic(name, rows, view) for view, name in self._needs]).reshape(-1, self.n_rows)
+            for role, rows in ordered.items()
+        }
+        views = dict.fromkeys(v for m in metrics if isinstance(m.known, CurveMetric) for v in _views(m))
         self._cells = {
-            role: [_cells(c, int(o), label, score) for c, o in zip(codes, self._offsets[:-1], strict=True)]
-            for role, score in ordered.items()
-            if curves
+            (role, view): [_cells(c, int(o), rows, view) for c, o in zip(codes, self._offsets[:-1], strict=True)]
+            for role, rows in ordered.items()
+            for view in views
         }
 
     def evaluate(self, weights: Array) -> dict[Role, Array]:
@@ -107,48 +117,48 @@ class Kernel:
         found: dict[Role, Array] = {}
         for role in self._roles:
             sums = self._sums(role, weights)
-            curves = self._areas(role, weights)
-            columns = []
-            for metric in self._metrics:
-                if isinstance(metric.known, SumMetric):
-                    named = {need.rstrip("@"): sums[_statistic_name(need, metric)] for need in metric.known.needs}
-                    columns.append(metric.known.formula(named))
-                elif isinstance(metric.known, CurveMetric):
-                    columns.append(curves[metric.name])
-                else:
-                    columns.append(np.full((self.n_slices, weights.shape[1]), np.nan))
-            found[role] = np.stack(columns, axis=1)
+            areas = {view: self._areas(cells, weights) for (owner, view), cells in self._cells.items() if owner is role}
+            found[role] = np.stack([self._value(m, sums, areas, weights.shape[1]) for m in self._metrics], axis=1)
         return found
 
-    def _row_statistics(self, label: Array, score: Array) -> tuple[list[str], Array]:
+    def _value(
+        self, metric: PlannedMetric, sums: Mapping[_Statistic, Array], areas: Mapping[View, Any], n_weightings: int
+    ) -> Array:
+        """One metric, shape (n_slices, n_weightings); where classes are averaged, over those that have rows."""
         import numpy as np
 
-        names = sorted(
-            {_statistic_name(n, m) for m in self._metrics if isinstance(m.known, SumMetric) for n in m.known.needs}
-        )
-        columns = [row_statistic(name, label, score) for name in names]
-        return names, np.stack(columns) if columns else np.empty((0, len(label)))
+        if metric.known is None:
+            return np.full((self.n_slices, n_weightings), np.nan)
+        parts = [_of_view(metric, view, sums, areas) for view in _views(metric)]
+        if metric.average is None or metric.average.kind == "micro":
+            return parts[0]
+        total, whole = np.zeros_like(parts[0]), np.zeros_like(parts[0])
+        for part, (c, weight) in zip(parts, metric.average.weights, strict=True):
+            rows = sums[WHOLE, f"class@{c}"]
+            share = weight * (rows if metric.average.kind == "weighted_macro" else np.sign(rows))
+            total += np.where(share > 0, part * share, 0.0)
+            whole += share
+        return np.divide(total, whole, out=np.full(total.shape, np.nan), where=whole > 0)
 
-    def _sums(self, role: Role, weights: Array) -> dict[str, Array]:
+    def _sums(self, role: Role, weights: Array) -> dict[_Statistic, Array]:
         """Weighted sums of every row statistic, shape (n_slices, n_weightings) each."""
         import numpy as np
 
-        names, statistics = self._statistics[role]
-        total = np.zeros((self.n_slices, len(names), weights.shape[1]))
-        statistics = statistics.astype(weights.dtype, copy=False)
+        statistics = self._statistics[role].astype(weights.dtype, copy=False)
+        total = np.zeros((self.n_slices, len(self._needs), weights.shape[1]))
         for (start, stop), members in zip(self._groups, self._members, strict=True):
             part = statistics[:, start:stop] @ weights[start:stop]
             for member in members:
                 total[member] += part
-        return {name: total[:, i] for i, name in enumerate(names)}
+        return {need: total[:, i] for i, need in enumerate(self._needs)}
 
-    def _areas(self, role: Role, weights: Array) -> dict[str, Array]:
-        """Areas under the curves, shape (n_slices, n_weightings) each."""
+    def _areas(self, cut: Sequence[_Cells], weights: Array) -> dict[str, Array]:
+        """Areas under every curve that is wanted, by its name, shape (n_slices, n_weightings) each."""
         import numpy as np
 
-        wanted = {m.name: m.known for m in self._metrics if isinstance(m.known, CurveMetric)}
+        wanted = {m.known.name: m.known for m in self._metrics if isinstance(m.known, CurveMetric)}
         areas = {name: np.full((self.n_slices, weights.shape[1]), np.nan) for name in wanted}
-        for cells in self._cells.get(role, []):
+        for cells in cut:
             pos, neg = (side.astype(weights.dtype) @ weights for side in (cells.positives, cells.negatives))
             all_pos, pos_above = _totals_and_above(pos, cells.starts)
             if any(curve.needs_negatives_above for curve in wanted.values()):
@@ -211,8 +221,33 @@ def _spread(values: Array) -> Array:
     return np.where(enough, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
 
 
+def _views(metric: PlannedMetric) -> list[View]:
+    """The views that a metric is computed under: its own, or for a macro average one a class."""
+    if metric.average is None or metric.average.kind == "micro":
+        return [metric.view]
+    return [View((c,)) for c, _ in metric.average.weights]
+
+
+def _needs(metric: PlannedMetric) -> Iterator[_Statistic]:
+    for view in _views(metric):
+        if isinstance(metric.known, SumMetric):
+            yield from ((view, _statistic_name(need, metric)) for need in metric.known.needs)
+    if metric.average is not None:
+        yield from ((WHOLE, f"class@{c}") for c, _ in metric.average.weights)
+
+
 def _statistic_name(need: str, metric: PlannedMetric) -> str:
     return f"{need}{metric.threshold!r}" if need.endswith("@") else need
+
+
+def _of_view(
+    metric: PlannedMetric, view: View, sums: Mapping[_Statistic, Array], areas: Mapping[View, Mapping[str, Array]]
+) -> Array:
+    """A metric under one view, shape (n_slices, n_weightings)."""
+    if isinstance(metric.known, CurveMetric):
+        return areas[view][metric.known.name]
+    assert metric.known is not None  # noqa: S101 - what has no definition has no view
+    return metric.known.formula({n.rstrip("@"): sums[view, _statistic_name(n, metric)] for n in metric.known.needs})
 
 
 def _finest_groups(codes: Sequence[Codes]) -> tuple[Codes, list[tuple[int, int]]]:
@@ -227,12 +262,16 @@ def _finest_groups(codes: Sequence[Codes]) -> tuple[Codes, list[tuple[int, int]]
     return order, list(zip(starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True))
 
 
-def _cells(codes: Codes, offset: int, label: Array, score: Array) -> _Cells:
+def _cells(codes: Codes, offset: int, of: Rows, view: View) -> _Cells:
     import numpy as np
     from scipy import sparse
 
-    rows = np.flatnonzero(codes >= 0)
-    used, cell = np.unique(codes[rows] * CURVE_BINS + curve_bins(score[rows]), return_inverse=True)
+    inside = np.flatnonzero(codes >= 0)
+    sides = of.sides(view)
+    rows = np.concatenate([inside] * len(sides))
+    label = np.concatenate([side.label[inside] for side in sides])
+    bins = curve_bins(np.concatenate([side.score[inside] for side in sides]))
+    used, cell = np.unique(codes[rows] * CURVE_BINS + bins, return_inverse=True)
     slice_of_cell = used // CURVE_BINS
     starts = np.flatnonzero(np.diff(slice_of_cell, prepend=-1))
 
@@ -240,7 +279,7 @@ def _cells(codes: Codes, offset: int, label: Array, score: Array) -> _Cells:
         ones = np.ones(int(mine.sum()), dtype=np.float32)
         return sparse.csr_matrix((ones, (cell[mine], rows[mine])), shape=(len(used), len(codes)))
 
-    positive = label[rows] == 1.0
+    positive = label == 1.0
     return _Cells(membership(positive), membership(~positive), starts, slice_of_cell[starts] + offset)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.evaluator import protos
 from components.evaluator.measurement import Interval, Measurement, Role
+from components.evaluator.metric_specs import PlannedMetric
 from components.evaluator.plan import Plan, Threshold
 from components.evaluator.slices import SliceKey, slice_name
 from penstock.artifacts import Decision, Verdict
@@ -57,7 +58,7 @@ def write_tfma_files(
     for role, digest in digests.items():
         run.model_locations[_model_name(role, measured)] = digest
     evaluation.write_text(CONFIG_FILE, json_format.MessageToJson(run, sort_keys=True) + "\n")
-    slices = [_metrics_for_slice(measured, i, confidence) for i in range(len(measured.slices))]
+    slices = [_metrics_for_slice(measured, plan, i, confidence) for i in range(len(measured.slices))]
     _write_records(evaluation.file(METRICS_FILE), map(_serialized, slices))
     _write_records(evaluation.file(VALIDATIONS_FILE), [_serialized(_validation(measured, plan, decision))])
     if plots:
@@ -90,8 +91,12 @@ def _model_name(role: Role, measured: Measurement) -> str:
     return str(role) if Role.BASELINE in measured.values else ""
 
 
-def _metric_key(metric: str, role: Role, measured: Measurement) -> Any:
-    key = protos.load("metrics_for_slice_pb2").MetricKey(name=metric, is_diff=role is Role.DIFFERENCE)
+def _metric_key(metric: PlannedMetric, role: Role, measured: Measurement) -> Any:
+    key = protos.load("metrics_for_slice_pb2").MetricKey(name=metric.tfma_name, is_diff=role is Role.DIFFERENCE)
+    if metric.average is not None:
+        setattr(key.aggregation_type, f"{metric.average.kind}_average", True)
+    elif metric.view.classes:
+        key.sub_key.class_id.value = metric.view.classes[0]
     key.model_name = _model_name(Role.CANDIDATE if role is Role.DIFFERENCE else role, measured)
     key.example_weighted.value = False
     return key
@@ -110,15 +115,15 @@ def _slice_key(key: SliceKey) -> Any:
     return message
 
 
-def _metrics_for_slice(measured: Measurement, index: int, confidence: float) -> Any:
+def _metrics_for_slice(measured: Measurement, plan: Plan, index: int, confidence: float) -> Any:
     message = protos.load("metrics_for_slice_pb2").MetricsForSlice(slice_key=_slice_key(measured.slices[index]))
-    for metric in measured.metrics:
+    for metric in plan.metrics:
         for role in measured.values:
-            found = measured.interval(role, index, metric, confidence)
+            found = measured.interval(role, index, metric.name, confidence)
             entry = message.metric_keys_and_values.add(key=_metric_key(metric, role, measured))
             entry.value.double_value.value = found.value
             if math.isfinite(found.lower):
-                error = float(measured.errors[role][index, measured.metrics.index(metric)])
+                error = float(measured.errors[role][index, measured.metrics.index(metric.name)])
                 _fill_interval(entry.confidence_interval, found, error, measured.replicates - 1)
     return message
 
@@ -146,7 +151,7 @@ def _validation(measured: Measurement, plan: Plan, decision: Decision) -> Any:
         if broken:
             of_slice = message.metric_validations_per_slice.add(slice_key=_slice_key(key))
             for threshold in broken:
-                _fill_failure(of_slice.failures.add(), threshold, measured, index)
+                _fill_failure(of_slice.failures.add(), threshold, plan, measured, index)
     for slicing in dict.fromkeys(t.slicing for t in plan.thresholds if t.slicing is not None):
         details = message.validation_details.slicing_details.add()
         details.slicing_spec.feature_keys.extend(slicing.keys)
@@ -156,9 +161,9 @@ def _validation(measured: Measurement, plan: Plan, decision: Decision) -> Any:
     return message
 
 
-def _fill_failure(failure: Any, threshold: Threshold, measured: Measurement, index: int) -> None:
+def _fill_failure(failure: Any, threshold: Threshold, plan: Plan, measured: Measurement, index: int) -> None:
     role = Role.DIFFERENCE if threshold.kind == "change" else Role.CANDIDATE
-    failure.metric_key.CopyFrom(_metric_key(threshold.metric, role, measured))
+    failure.metric_key.CopyFrom(_metric_key(plan.metric(threshold.metric), role, measured))
     value = float(measured.values[role][index, measured.metrics.index(threshold.metric)])
     failure.metric_value.double_value.value = value
     bounds = failure.metric_threshold

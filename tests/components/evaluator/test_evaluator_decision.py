@@ -8,7 +8,8 @@ import pytest
 
 from components.evaluator.logic import decide, simultaneous
 from components.evaluator.measurement import Measurement, Role, difference, interval
-from components.evaluator.plan import OVERALL, Plan, PlannedMetric, Slicing, Threshold
+from components.evaluator.metric_specs import PlannedMetric
+from components.evaluator.plan import OVERALL, Plan, Slicing, Threshold
 from components.evaluator.spec import EvaluatorParams
 from penstock.artifacts import Consequence, Decision, Reason, Verdict
 

@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from components.evaluator.curves import curve_bins
 from components.evaluator.measurement import Role
-from components.evaluator.metrics import METRICS, cost_metric, curve_bins
-from components.evaluator.plan import OVERALL, PlannedMetric
+from components.evaluator.metric_specs import PlannedMetric
+from components.evaluator.metrics import METRICS, cost_metric
+from components.evaluator.plan import OVERALL
 from components.evaluator.resampling import Kernel
 from components.evaluator.slices import Sliced
 

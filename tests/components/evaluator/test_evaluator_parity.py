@@ -9,26 +9,29 @@ import pyarrow as pa
 import pytest
 
 from components.evaluator.engine_tfma import read_plots
-from components.evaluator.engines import ENGINES, Task
-from components.evaluator.inputs import read_label
+from components.evaluator.engines import ENGINES, Job
+from components.evaluator.inputs import read_features, read_label
 from components.evaluator.measurement import Role
 from components.evaluator.metrics import METRICS
 from components.evaluator.plan import make_plan, read_eval_config
 from components.evaluator.scoring import open_model
 from penstock.artifacts import Model
+from penstock.artifacts.features import dense_columns
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # TFMA warns for every row
 
 
-def task(config: dict[str, Any], table: pa.Table, models: dict[Role, Model], scratch: Path) -> Task:
+def task(config: dict[str, Any], table: pa.Table, models: dict[Role, Model], scratch: Path) -> Job:
     read = read_eval_config(config)
-    return Task(
+    return Job(
         split="eval",
         rows_available=table.num_rows,
         table=table,
         label=read_label(table, "late", "eval"),
         models=models,
-        scores={role: open_model(model)(table) for role, model in models.items()},
+        scores={
+            role: open_model(model)(dense_columns(table, read_features(model).raw)) for role, model in models.items()
+        },
         plan=make_plan(read, only_known=False),
         config=read,
         replicates=50,

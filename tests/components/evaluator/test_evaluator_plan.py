@@ -114,7 +114,7 @@ def params(**settings: Any) -> EvaluatorParams:
 
 def test_costs_are_a_metric_and_perhaps_a_threshold() -> None:
     given = params(costs={"false_positive": 1, "false_negative": 2, "max_increase": 0.1})
-    plan = full_plan(read_eval_config(given.eval_config), given, label="late")
+    plan = full_plan(read_eval_config(given.eval_config), given, label="late", task=None)
     assert plan.names == ("auc", "cost")
     assert plan.thresholds[-1] == Threshold("cost", OVERALL, "change", upper=0.1)
     assert plan.label == "late"
@@ -127,7 +127,7 @@ def test_costs_are_a_metric_and_perhaps_a_threshold() -> None:
 def test_fairness_must_be_computed(gap: dict[str, Any], message: str) -> None:
     given = params(fairness=[{**gap, "max_gap": 0.1}])
     with pytest.raises(BadInput, match=message):
-        full_plan(read_eval_config(given.eval_config), given, label="late")
+        full_plan(read_eval_config(given.eval_config), given, label="late", task=None)
 
 
 def test_reading_a_configuration_imports_neither_tfma_nor_tensorflow() -> None:

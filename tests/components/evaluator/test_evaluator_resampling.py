@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from components.evaluator.measurement import Role, interval, student_quantile
+from components.evaluator.metric_specs import PlannedMetric
 from components.evaluator.metrics import METRICS
-from components.evaluator.plan import OVERALL, PlannedMetric, Slicing
+from components.evaluator.plan import OVERALL, Slicing
 from components.evaluator.resampling import _POISSON_TABLE, Kernel, standard_errors
 from components.evaluator.slices import cut, slice_name
 

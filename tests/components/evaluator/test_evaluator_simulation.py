@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.evaluator.engines import Task, vectorised
+from components.evaluator.engines import Job, vectorised
 from components.evaluator.logic import decide
 from components.evaluator.measurement import Role
 from components.evaluator.plan import make_plan, read_eval_config
@@ -43,7 +43,7 @@ def evaluate(seed: int, worse_in: str = "", noise: float = 0.5, n_rows: int = 10
         seen[Role.CANDIDATE][group == worse_in] = random.normal(size=int((group == worse_in).sum()))
     config = read_eval_config(CONFIG)
     plan = make_plan(config, only_known=True)
-    task = Task(
+    job = Job(
         split="eval",
         rows_available=n_rows,
         table=pa.table({"group": group}),
@@ -56,7 +56,7 @@ def evaluate(seed: int, worse_in: str = "", noise: float = 0.5, n_rows: int = 10
         seed=seed,
         scratch=None,  # type: ignore[arg-type]
     )
-    return decide(vectorised(task), plan, PARAMS)
+    return decide(vectorised(job), plan, PARAMS)
 
 
 @pytest.mark.slow
