@@ -11,21 +11,20 @@ from typing import Any
 
 from penstock.artifacts.features import MISSING, FeatureSpec, FeatureType
 from penstock.artifacts.saved_models import make_reproducible
-from penstock.training.loop import score
-from penstock.training.rows import names
+from penstock.training.fitting import Fitted
+from penstock.training.rows import KINDS, places
 
 
 class Export:
     """The servable functions of one model.
 
     Args:
-        model: The trained network.
-        task: `binary` or `regression`.
+        fitted: The trained model.
         spec: The features.
         transform_fn: The folder of the TFT graph's SavedModel.
     """
 
-    def __init__(self, model: Any, task: str, spec: FeatureSpec, transform_fn: Path) -> None:
+    def __init__(self, fitted: Fitted, spec: FeatureSpec, transform_fn: Path) -> None:
         import tensorflow as tf
         from tensorflow_transform.saved import saved_transform_io_v2
 
@@ -33,7 +32,7 @@ class Export:
         self._module = tf.Module()
         self._module.transform = loader = saved_transform_io_v2.SavedModelLoader(str(transform_fn))
         self._module.graph = loader._imported
-        self._module.weights = [variable.value for variable in model.variables]
+        self._module.weights = [variable.value for variable in fitted.model.variables]
         kinds: dict[FeatureType, Any] = {"string": tf.string, "float": tf.float32, "int": tf.int64}
         raw = {name: tf.TensorSpec([None], kinds[type_], name=name) for name, type_ in sorted(spec.raw.items())}
         parsing = {
@@ -43,14 +42,14 @@ class Export:
 
         def transformed(features: dict[str, Any]) -> dict[str, Any]:
             outputs = loader.apply_transform_model(features)
-            dtypes = {"dense": tf.float32, "index": tf.int64}
+            dtypes = {"dense": tf.float32, "index": tf.int64, "tokens": tf.int64}
             return {name: tf.cast(outputs[name], dtypes[f.kind]) for name, f in sorted(spec.transformed.items())}
 
         def scored(features: dict[str, Any]) -> dict[str, Any]:
             columns = transformed(features)
-            dense = _matrix([columns[name] for name in names(spec, "dense")], features, tf.float32)
-            index = _matrix([columns[name] for name in names(spec, "index")], features, tf.int32)
-            return {"score": score(model, task, dense, index)}
+            rows = tf.shape(next(iter(features.values())))[0]
+            matrices = [_matrix([columns[name] for name in places(spec, kind)], rows, kind) for kind in KINDS]
+            return {"score": fitted.scores(*matrices)}
 
         examples = tf.TensorSpec([None], tf.string, name="examples")
         self.signatures = {
@@ -79,18 +78,19 @@ class Export:
             features: Dense arrays with missing values in band, each of shape (n_rows,).
 
         Returns:
-            Shape (n_rows,), float32.
+            Shape (n_rows, outputs), float32.
         """
         import tensorflow as tf
 
         tensors = {name: tf.constant(features[name]) for name in self._spec.raw}
-        return self.signatures["serve_tensors"](**tensors)["score"].numpy()[:, 0]
+        return self.signatures["serve_tensors"](**tensors)["score"].numpy()
 
 
-def _matrix(columns: list[Any], features: dict[str, Any], dtype: Any) -> Any:
-    """Columns side by side, shape (n, n_columns); n rows even where there are no columns."""
+def _matrix(columns: list[Any], rows: Any, kind: str) -> Any:
+    """Columns side by side, shape (n, sum of their widths); n rows even where there are no columns."""
     import tensorflow as tf
 
+    dtype = tf.float32 if kind == "dense" else tf.int32
     if not columns:
-        return tf.zeros([tf.shape(next(iter(features.values())))[0], 0], dtype)
-    return tf.stack([tf.cast(column, dtype) for column in columns], axis=1)
+        return tf.zeros([rows, 0], dtype)
+    return tf.concat([tf.cast(c if len(c.shape) == 2 else c[:, None], dtype) for c in columns], axis=1)

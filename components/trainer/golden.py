@@ -24,7 +24,7 @@ def golden(
         examples: The raw rows.
         split: Which of them.
         raw: The features that the model takes.
-        scores: The exported model's own answer to dense arrays.
+        scores: The exported model's own answer to dense arrays, shape (n_rows, outputs).
 
     Returns:
         The content of `golden.json`.
@@ -39,7 +39,7 @@ def golden(
     rows = zip(*(features[name].tolist() for name in names), strict=True)
     return {
         "rows": [{n: _plain(v, raw[n]) for n, v in zip(names, row, strict=True)} for row in rows],
-        "scores": [float(score) for score in scores(features)],
+        "scores": [row[0] if len(row) == 1 else row for row in scores(features).tolist()],
     }
 
 

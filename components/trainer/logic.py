@@ -24,10 +24,9 @@ def golden_rows(missing: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.in
     return np.sort(np.concatenate([some, rest[spread(len(rest), count - len(some))]]))
 
 
-def facts(history: Sequence[Mapping[str, Any]], losses: Sequence[float], params: Any) -> dict[str, str | int | float]:
-    """Flat facts about a training for the lineage: of the epoch whose weights were kept."""
-    kept = history[int(np.argmin(losses)) if params.patience else -1]
-    flat: dict[str, str | int | float] = {"epochs": len(history), "steps": history[-1]["steps"], "seed": params.seed}
+def facts(history: Sequence[Mapping[str, Any]], kept: int, seed: int) -> dict[str, str | int | float]:
+    """Flat facts about a training for the lineage: metrics are those of the epoch whose weights were kept."""
+    flat: dict[str, str | int | float] = {"epochs": len(history), "steps": history[-1]["steps"], "seed": seed}
     for split in ("train", "eval", "holdout"):
-        flat |= {f"{split}_{name}": value for name, value in kept.get(split, {}).items()}
+        flat |= {f"{split}_{name}": value for name, value in history[kept].get(split, {}).items()}
     return flat

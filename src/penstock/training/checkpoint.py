@@ -23,11 +23,11 @@ class Checkpoint:
     """The checkpoint of one training.
 
     Args:
-        folder: A folder that survives a crash.
+        folder: A folder that survives a crash; None keeps nothing.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "checkpoint.npz"
+    def __init__(self, folder: Path | None) -> None:
+        self._path = folder / "checkpoint.npz" if folder else None
 
     def write(self, facts: dict[str, Any], **groups: Arrays) -> None:
         """Replace the checkpoint; a crash in the middle leaves the earlier one.
@@ -36,6 +36,8 @@ class Checkpoint:
             facts: What can be told in JSON.
             **groups: Lists of arrays, by name.
         """
+        if self._path is None:
+            return
         arrays = {f"{group}.{n:04d}": array for group, members in groups.items() for n, array in enumerate(members)}
         partial = self._path.with_name(f".{self._path.name}.partial-{os.getpid()}")
         with partial.open("wb") as stream:
@@ -46,6 +48,8 @@ class Checkpoint:
 
     def read(self) -> tuple[dict[str, Any], dict[str, list[npt.NDArray[Any]]]] | None:
         """The last checkpoint, or None where there is none that can be read."""
+        if self._path is None:
+            return None
         try:
             with np.load(self._path, allow_pickle=False) as stored:
                 facts = json.loads(str(stored["facts"]))

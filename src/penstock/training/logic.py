@@ -1,4 +1,4 @@
-"""What training decides with numbers alone: sizes, weights, metrics, when to stop, which rows to show."""
+"""What training decides with numbers alone: sizes, weights, rates, when to stop, which rows to show."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from penstock.sdk import PenstockError
 
 Floats = npt.NDArray[np.floating[Any]]
 
-_LEAST_EXPLAINED = 1e-4
-"""The share of the best constant's loss that a model must explain [fraction]."""
+_WARM_UP = 0.05
+"""Share of the steps in which a rate that falls rises first [fraction]."""
 
 
 def embedding_width(categories: int, largest: int) -> int:
@@ -35,12 +35,16 @@ def embedding_width(categories: int, largest: int) -> int:
     return min(largest, int(2 ** math.ceil(math.log2(2 * categories**0.25))))
 
 
-def class_weights(labels: Floats, mode: Literal["none", "balanced"]) -> Floats:
+def class_weights(labels: Floats, mode: Literal["none", "balanced"], classes: int = 2) -> npt.NDArray[np.float32]:
     """Weigh rows, with a mean of 1.
 
     Args:
-        labels: 0 or 1, shape (n_rows,).
-        mode: `balanced` gives both classes half of the weight.
+        labels: Numbers of classes, shape (n_rows,).
+        mode: `balanced` gives each class the same weight as a whole.
+        classes: How many there are, >= 2.
+
+    Raises:
+        PenstockError: `balanced`, and a class has no row (author of the pipeline).
 
     Example:
         >>> class_weights(np.array([0.0, 0.0, 0.0, 0.0, 1.0]), "balanced").tolist()
@@ -48,11 +52,11 @@ def class_weights(labels: Floats, mode: Literal["none", "balanced"]) -> Floats:
     """
     if mode == "none":
         return np.ones(len(labels), np.float32)
-    positives = float(labels.sum())
-    negatives = len(labels) - positives
-    if not positives or not negatives:
-        raise PenstockError("class_weights 'balanced' needs both classes in the training split")
-    return np.where(labels == 1, len(labels) / (2 * positives), len(labels) / (2 * negatives)).astype(np.float32)
+    counts = np.bincount(labels.astype(np.int64), minlength=classes)
+    if not counts.all():
+        lacking = ", ".join(str(number) for number in np.flatnonzero(counts == 0)[:5])
+        raise PenstockError(f"class_weights 'balanced' needs every class in the training split; it lacks {lacking}")
+    return (len(labels) / (classes * counts))[labels.astype(np.int64)].astype(np.float32)
 
 
 def shuffled(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
@@ -60,131 +64,30 @@ def shuffled(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
     return np.random.default_rng((seed, epoch)).permutation(rows).astype(np.int32)
 
 
-def metrics(labels: Floats, scores: Floats, task: str) -> dict[str, float]:
-    """Measure scores against labels.
+def rates(schedule: Literal["constant", "cosine"], rate: float, steps: int) -> npt.NDArray[np.float32]:
+    """The learning rate of each step.
 
     Args:
-        labels: Shape (n_rows,), float32.
-        scores: Shape (n_rows,), float32; probabilities for a binary task.
-        task: `binary` or `regression`.
+        schedule: `cosine` rises in the first twentieth of the steps and then falls along a half wave to 0.
+        rate: The largest.
+        steps: Of the whole training.
 
     Returns:
-        Binary: `loss` (mean log loss [nats]), `auc`, `accuracy` at 0.5. Regression: `loss` (mean squared error), `mae`.
-    """
-    loss = mean_loss(labels, scores, task)
-    if task == "regression":
-        return {"loss": loss, "mae": float(np.mean(np.abs(labels.astype(np.float64) - scores)))}
-    return {"loss": loss, "auc": auc(labels, scores), "accuracy": float(np.mean((scores >= 0.5) == (labels == 1)))}
-
-
-def mean_loss(labels: Floats, scores: Floats, task: str, weights: Floats | None = None) -> float:
-    """The mean loss, log loss [nats] or squared error, each row counting as its weight says.
-
-    Args:
-        labels: Shape (n_rows,).
-        scores: Shape (n_rows,); probabilities for a binary task.
-        task: `binary` or `regression`.
-        weights: Shape (n_rows,); None for equal weights.
-    """
-    y, p = labels.astype(np.float64), scores.astype(np.float64)
-    if task == "regression":
-        losses = (y - p) ** 2
-    else:
-        clipped = np.clip(p, 1e-7, 1 - 1e-7)
-        losses = -np.where(y == 1, np.log(clipped), np.log1p(-clipped))
-    return float(np.average(losses, weights=weights))
-
-
-def auc(labels: Floats, scores: Floats) -> float:
-    """Area under the ROC curve: the chance that a positive scores above a negative, ties counting half.
-
-    Returns:
-        In [0, 1]; NaN-free: 0.5 when one of the classes is absent.
+        Shape (steps,).
 
     Source:
-        Hanley and McNeil 1982, through ranks (Mann-Whitney U).
+        Loshchilov and Hutter, SGDR: Stochastic gradient descent with warm restarts (2017), equation 5, without
+        restarts.
 
     Example:
-        >>> auc(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.4, 0.35, 0.8]))
-        0.75
+        >>> rates("cosine", 1.0, 3).round(3).tolist()
+        [1.0, 0.75, 0.25]
     """
-    order = np.argsort(scores, kind="stable")
-    ordered, positive = scores[order], labels[order] == 1
-    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)  # where each group of equal scores ends
-    first = np.insert(last[:-1] + 1, 0, 0)
-    positives = np.diff(np.insert(np.cumsum(positive)[last], 0, 0))
-    total = int(positives.sum())
-    others = len(ordered) - total
-    if not total or not others:
-        return 0.5
-    ranks = (first + last) / 2 + 1
-    return float((np.dot(ranks, positives) - total * (total + 1) / 2) / (total * others))
-
-
-def must_be_finite(name: str, values: npt.ArrayLike, where: str) -> None:
-    """Refuse numbers that are not.
-
-    Raises:
-        PenstockError: There is a NaN or an infinity (author of the pipeline).
-    """
-    bad = int(np.size(values) - np.isfinite(values).sum())
-    if bad:
-        raise PenstockError(
-            f"{bad} of {np.size(values)} values of the {name} are NaN or infinite {where}",
-            "Look for features that are not scaled, or lower the learning rate",
-        )
-
-
-def must_have_fallen(before: float, after: float, what: str) -> None:
-    """Refuse a training that taught nothing.
-
-    Raises:
-        PenstockError: The loss is not smaller than it was (author of the pipeline).
-    """
-    if not after < before:
-        raise PenstockError(
-            f"the loss did not fall: {before:.6g} before, {after:.6g} after {what}",
-            "Lower the learning rate, or look at the label and the features",
-        )
-
-
-def best_constant_loss(labels: Floats, task: str, weights: Floats | None = None) -> float:
-    """The loss of always answering the mean: what a model reaches that looks at no feature.
-
-    No other constant has a smaller log loss or squared error.
-
-    Example:
-        >>> best_constant_loss(np.array([1.0, 3.0]), "regression")
-        1.0
-    """
-    mean = np.average(labels.astype(np.float64), weights=weights)
-    return mean_loss(labels, np.full(len(labels), mean), task, weights)
-
-
-def must_have_learnt(loss: float, constant: float, what: str) -> None:
-    """Refuse a model that answers no better than a constant would.
-
-    The margin is as small as noise allows: real labels that hardly hang on the features must not raise a false alarm.
-    With it, a binary model passes from an area under the ROC curve of about 0.51 on.
-
-    Args:
-        loss: Of the trained model, on rows that it was trained on.
-        constant: `best_constant_loss` on the same rows.
-        what: What was done to reach it, for the message.
-
-    Raises:
-        PenstockError: It explains less than a ten-thousandth of that loss (author of the pipeline).
-
-    Source:
-        `1 - loss / constant` is R squared for squared error, and for log loss McFadden's pseudo R squared, in:
-        Conditional logit analysis of qualitative choice behavior (1974).
-    """
-    if not loss < (1 - _LEAST_EXPLAINED) * constant:
-        raise PenstockError(
-            f"the model learned nothing: after {what} its loss is {loss:.6g}, "
-            f"always answering the mean has {constant:.6g}",
-            "Lower the learning rate or the regularisation, train longer, or look whether the features say anything",
-        )
+    if schedule == "constant":
+        return np.full(steps, rate, np.float32)
+    at, warm = np.arange(steps), math.ceil(_WARM_UP * steps)
+    falling = (1 + np.cos(np.pi * np.maximum(at + 1 - warm, 0) / (steps + 1 - warm))) / 2
+    return (rate * np.minimum((at + 1) / warm, falling)).astype(np.float32)
 
 
 def rows_seen(steps: int, rows: int, batch_size: int) -> int:
@@ -209,18 +112,17 @@ def should_stop(losses: Sequence[float], patience: int) -> bool:
 
 
 def handful(labels: Floats, count: int) -> npt.NDArray[np.intp]:
-    """Pick rows from the whole of the split, half of each class where there are two.
+    """Pick rows from the whole of the split, half of them the smallest label's, where it has as many.
 
     Returns:
         Row numbers, rising, at most `count`.
     """
-    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels != 1)
-    if not len(positive) or not len(negative):
+    low = labels == labels.min()
+    one, other = np.flatnonzero(low), np.flatnonzero(~low)
+    if not len(one) or not len(other):
         return spread(len(labels), count)
     half = count // 2
-    return np.sort(
-        np.concatenate([positive[spread(len(positive), half)], negative[spread(len(negative), count - half)]])
-    )
+    return np.sort(np.concatenate([other[spread(len(other), half)], one[spread(len(one), count - half)]]))
 
 
 def spread(rows: int, count: int) -> npt.NDArray[np.intp]:

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from penstock.training.network import answers
 from penstock.training.rows import Rows
 from penstock.training.settings import TrainingSettings
+from penstock.training.targets import Target
 
 _PREDICT_ROWS = 1 << 16
 
@@ -22,28 +24,21 @@ class Loop:
 
     Args:
         model: What `network.build` gives.
-        params: Loss, optimizer and batch size.
+        target: The loss.
+        settings: Optimizer and members.
+        like: Any rows: how wide the matrices are.
     """
 
-    def __init__(self, model: Any, params: TrainingSettings) -> None:
-        import keras
-
+    def __init__(self, model: Any, target: Target, settings: TrainingSettings, like: Rows) -> None:
         self.model = model
-        self._task = params.task
-        self.optimizer = keras.optimizers.get({"class_name": params.optimizer, "config": {}})
-        self.optimizer.learning_rate = params.learning_rate
+        self._target = target
+        self._members = settings.members
+        self._decays = settings.optimizer == "adamw"
+        self.optimizer = _optimizer(settings)
         self.optimizer.build(model.trainable_variables)
+        self._matrices = _signature(like)
         self._run = self._compile_steps()
         self._predict = self._compile_predict()
-
-    @property
-    def learning_rate(self) -> float:
-        """How far a step goes."""
-        return float(self.optimizer.learning_rate.numpy())
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        self.optimizer.learning_rate.assign(rate)
 
     @property
     def variables(self) -> list[Any]:
@@ -69,98 +64,103 @@ class Loop:
             variable.assign(value)
 
     def place(self, rows: Rows, weights: npt.NDArray[np.float32]) -> tuple[Any, ...]:
-        """Put rows where the compiled function wants them, once."""
+        """Put rows where the compiled function wants them, once.
+
+        Args:
+            rows: The rows.
+            weights: How much each counts for each member, shape (n_rows, members).
+        """
         import tensorflow as tf
 
-        return tuple(tf.constant(a) for a in (rows.dense, rows.index, rows.label, weights))
+        return tuple(tf.constant(a) for a in (*rows.matrices, self._target.taught(rows.label), weights))
 
     def steps(
-        self, placed: tuple[Any, ...], order: Any, *, first: int, last: int, batch_size: int
+        self, placed: tuple[Any, ...], order: Any, rates: npt.NDArray[np.float32], *, first: int, batch_size: int
     ) -> npt.NDArray[np.float32]:
-        """Take the steps [first, last) of an epoch.
+        """Take steps of an epoch.
 
         Args:
             placed: What `place` gave.
             order: The rows' order in this epoch, shape (n_rows,), int32.
-            first: First step, counted within the epoch.
-            last: The step to stop before.
+            rates: The learning rate of each step to take, shape (n_steps,).
+            first: The first of them, counted within the epoch.
             batch_size: Rows of a step [rows].
 
         Returns:
-            The loss of each step, shape (last - first,).
+            The loss of each step, the mean of the members', shape (n_steps,).
         """
         losses: npt.NDArray[np.float32] = self._run(
-            *placed, order, np.int32(first), np.int32(last), np.int32(batch_size)
+            *placed, order, rates, np.int32(first), np.int32(batch_size)
         ).numpy()
         return losses
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """Score rows: shape (n_rows,)."""
+        """Ask each member: shape (members, n_rows, outputs)."""
         parts = []
         for at in range(0, len(rows), _PREDICT_ROWS):
             here = rows.take(slice(at, at + _PREDICT_ROWS))
-            parts.append(self._predict(here.dense, here.index).numpy())
-        return np.concatenate(parts)
-
-    def _loss(self, output: Any, labels: Any, weights: Any) -> Any:
-        import tensorflow as tf
-
-        output = tf.squeeze(output, -1)
-        if self._task == "binary":
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels, output)
-        else:
-            losses = tf.square(labels - output)
-        return tf.reduce_mean(losses * weights)
+            parts.append(self._predict(*here.matrices).numpy())
+        return np.concatenate(parts, axis=1)
 
     def _compile_steps(self) -> Any:
         import tensorflow as tf
 
         trainable = [variable.value for variable in self.model.trainable_variables]
 
-        def step(dense: Any, index: Any, labels: Any, weights: Any) -> Any:
+        def step(batch: list[Any], rate: Any) -> Any:
+            *matrices, labels, weights = batch
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(trainable)
-                loss = self._loss(self.model([dense, index], training=True), labels, weights)
+                losses = self._target.graph_losses(labels, answers(self.model, matrices, training=True))
+                loss = tf.reduce_sum(tf.reduce_mean(losses * tf.transpose(weights), axis=1))
                 total = tf.add_n([loss, *self.model.losses]) if self.model.losses else loss
+            self.optimizer.learning_rate.assign(rate)
             self.optimizer.apply(tape.gradient(total, trainable), self.model.trainable_variables)
-            return loss
+            return loss / self._members
 
         def run(*arguments: Any) -> Any:
-            *whole, order, first, last, size = arguments
+            *whole, order, rates, first, size = arguments
+            count = tf.shape(rates)[0]
 
             def body(at: Any, losses: Any) -> tuple[Any, Any]:
-                batch = order[at * size : (at + 1) * size]
-                loss = step(*(tf.gather(column, batch) for column in whole))
-                return at + 1, losses.write(at - first, loss)
+                batch = order[(first + at) * size : (first + at + 1) * size]
+                loss = step([tf.gather(column, batch) for column in whole], rates[at])
+                return at + 1, losses.write(at, loss)
 
-            losses = tf.TensorArray(tf.float32, size=last - first, element_shape=[])
-            _, losses = tf.while_loop(lambda at, _: at < last, body, (first, losses), parallel_iterations=1)
+            losses = tf.TensorArray(tf.float32, size=count, element_shape=[])
+            _, losses = tf.while_loop(lambda at, _: at < count, body, (0, losses), parallel_iterations=1)
             return losses.stack()
 
-        width, categories = self.model.inputs[0].shape[1], self.model.inputs[1].shape[1]
         signature = [
-            tf.TensorSpec([None, width], tf.float32),
-            tf.TensorSpec([None, categories], tf.int32),
-            *[tf.TensorSpec([None], tf.float32)] * 2,
+            *self._matrices,
+            tf.TensorSpec([None], tf.float32),
+            tf.TensorSpec([None, self._members], tf.float32),
             tf.TensorSpec([None], tf.int32),
-            *[tf.TensorSpec([], tf.int32)] * 3,
+            tf.TensorSpec([None], tf.float32),
+            *[tf.TensorSpec([], tf.int32)] * 2,
         ]
         return tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
 
     def _compile_predict(self) -> Any:
         import tensorflow as tf
 
-        def predict(dense: Any, index: Any) -> Any:
-            return tf.squeeze(score(self.model, self._task, dense, index), -1)
+        def predict(*matrices: Any) -> Any:
+            return answers(self.model, matrices, training=False)
 
-        width, categories = self.model.inputs[0].shape[1], self.model.inputs[1].shape[1]
-        signature = [tf.TensorSpec([None, width], tf.float32), tf.TensorSpec([None, categories], tf.int32)]
-        return tf.function(predict, input_signature=signature, autograph=False).get_concrete_function()
+        return tf.function(predict, input_signature=self._matrices, autograph=False).get_concrete_function()
 
 
-def score(model: Any, task: str, dense: Any, index: Any) -> Any:
-    """The network's answer, shape (n, 1): a probability (binary) or the estimate."""
+def _optimizer(settings: TrainingSettings) -> Any:
+    import keras
+
+    config = {"weight_decay": settings.weight_decay} if settings.optimizer == "adamw" else {}
+    optimizer = keras.optimizers.get({"class_name": settings.optimizer, "config": config})
+    if settings.optimizer == "adamw":
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+def _signature(rows: Rows) -> list[Any]:
     import tensorflow as tf
 
-    output = model([dense, index], training=False)
-    return tf.sigmoid(output) if task == "binary" else output
+    return [tf.TensorSpec([None, matrix.shape[1]], matrix.dtype) for matrix in rows.matrices]

@@ -11,33 +11,27 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.sdk import PenstockError
-from penstock.training import logic
+from penstock.training import checks, logic
 from penstock.training.checkpoint import Checkpoint
+from penstock.training.folds import Data, together
 from penstock.training.loop import Loop
+from penstock.training.metrics import metrics
 from penstock.training.rows import Rows
 from penstock.training.settings import TrainingSettings
+from penstock.training.targets import Target
 
 _CALL_STEPS = 250
 """Steps of one call of the compiled function: how often progress is told."""
 _HANDFUL_ROWS = 16
 _HANDFUL_STEPS = 200
 _HANDFUL_RATE = 0.01
-_HANDFUL_SHARE = 0.8
+_HANDFUL_SHARE = 0.2
+"""Of what could be learnt by heart, how much must be [fraction]."""
 _SAMPLE_ROWS = 8192
+_MEASURED_ROWS = 1 << 16
+"""Training rows that the history's metrics are taken from, at most [rows]."""
 _SETTLING_STEPS = 100
 """Before so many steps, the noise of the first weights may still outweigh what was learnt [steps]."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """The rows of a training."""
-
-    train: Rows
-    weights: npt.NDArray[np.float32]
-    """How much each training row counts, shape (n_rows,), with a mean of 1."""
-    evaluation: Rows
-    holdout: Rows | None = None
-    """What early stopping looks at; None for the evaluation split."""
 
 
 @dataclass
@@ -56,21 +50,11 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def divide(train: Rows, evaluation: Rows, params: TrainingSettings) -> Data:
-    """Cut the hold-out, if there is to be one, from the end of the training rows, and weigh what is left."""
-    fraction, holdout = params.holdout_fraction, None
-    if fraction:
-        kept = len(train) - math.ceil(len(train) * fraction)
-        if not kept:
-            raise PenstockError(f"holdout_fraction {fraction} leaves none of {len(train)} rows to train on")
-        train, holdout = train.take(slice(0, kept)), train.take(slice(kept, None))
-    return Data(train, logic.class_weights(train.label, params.class_weights), evaluation, holdout)
-
-
-def check_overfit(loop: Loop, train: Rows, task: str) -> None:
+def check_overfit(loop: Loop, train: Rows, target: Target, settings: TrainingSettings) -> None:
     """Make sure that the network can learn a handful of rows by heart; what cannot do that cannot learn anything.
 
-    All variables are afterwards as they were before.
+    Rows that are alike but for their label cannot be told apart, and a linear model cannot learn by heart: neither is
+    held against it. All variables are afterwards as they were before.
 
     Raises:
         PenstockError: There is but one label, or its loss stays near that of the best constant answer (author of the
@@ -82,20 +66,22 @@ def check_overfit(loop: Loop, train: Rows, task: str) -> None:
             "Look at how the label is made, and at the split",
         )
     few = train.take(logic.handful(train.label, _HANDFUL_ROWS))
-    if few.label.min() == few.label.max():  # a number that hardly ever differs: these few cannot tell
+    constant = _constant_loss(target, few.label, np.ones(len(few)))
+    least = _least_loss(target, few)
+    if settings.architecture == "linear" or not least < constant:
         return
-    constant = logic.best_constant_loss(few.label, task)
-    before, rate = loop.state(), loop.learning_rate
-    loop.learning_rate = max(rate, _HANDFUL_RATE)
-    order = np.tile(np.arange(len(few), dtype=np.int32), _HANDFUL_STEPS)
+    before = loop.state()
     losses = loop.steps(
-        loop.place(few, np.ones(len(few), np.float32)), order, first=0, last=_HANDFUL_STEPS, batch_size=len(few)
+        loop.place(few, np.ones((len(few), settings.members), np.float32)),
+        np.tile(np.arange(len(few), dtype=np.int32), _HANDFUL_STEPS),
+        np.full(_HANDFUL_STEPS, max(settings.learning_rate, _HANDFUL_RATE), np.float32),
+        first=0,
+        batch_size=len(few),
     )
-    logic.must_be_finite("loss", losses, f"while learning {len(few)} rows by heart")
-    reached = logic.metrics(few.label, loop.predict(few), task)["loss"]
-    loop.learning_rate = rate
+    checks.must_be_finite("loss", losses, f"while learning {len(few)} rows by heart")
+    reached = target.loss(few.label, together(loop.predict(few), None))
     loop.restore(before)
-    if not reached < _HANDFUL_SHARE * constant:
+    if not reached < constant - _HANDFUL_SHARE * (constant - least):
         raise PenstockError(
             f"the network cannot even learn {len(few)} rows by heart: after {_HANDFUL_STEPS} steps its loss is "
             f"{reached:.4g}, always answering the mean has {constant:.4g}",
@@ -106,73 +92,107 @@ def check_overfit(loop: Loop, train: Rows, task: str) -> None:
 def train(
     loop: Loop,
     data: Data,
-    params: TrainingSettings,
+    target: Target,
+    settings: TrainingSettings,
+    *,
+    evaluation: Rows | None,
     checkpoint: Checkpoint,
     progress: Callable[[int, int], None],
+    on_epoch: Callable[[int, float], bool],
 ) -> Progress:
     """Train, going on from the checkpoint if there is one; leaves the network with the weights to export.
 
     Args:
         loop: The network with its initial weights.
         data: The rows.
-        params: Epochs, steps, patience.
+        target: The task.
+        settings: Epochs, steps, patience.
+        evaluation: Rows that are only measured on.
         checkpoint: Where to keep what must not be lost.
         progress: Told the steps done and the steps in all.
+        on_epoch: Told the epoch, from 1 on, and the loss that early stopping looks at; true to stop there.
 
     Raises:
         PenstockError: Something is not finite, the loss did not fall, or it stayed that of a constant (author of the
             pipeline).
     """
     rows = len(data.train)
-    steps_an_epoch = math.ceil(rows / params.batch_size)
-    total = min(params.epochs * steps_an_epoch, params.max_steps or params.epochs * steps_an_epoch)
+    steps_an_epoch = math.ceil(rows / settings.batch_size)
+    total = min(settings.epochs * steps_an_epoch, settings.max_steps or settings.epochs * steps_an_epoch)
+    rates = logic.rates(settings.schedule, settings.learning_rate, total)
     chosen = logic.spread(rows, _SAMPLE_ROWS)
-    sample = data.train.take(chosen)
+    sample, counts = data.train.take(chosen), data.weights[chosen].mean(axis=1)
 
     def sample_loss() -> float:
-        return logic.mean_loss(sample.label, loop.predict(sample), params.task, data.weights[chosen])
+        return target.loss(sample.label, together(loop.predict(sample), None), counts)
 
     now, best = _resume(loop, checkpoint, sample_loss)
     placed = loop.place(data.train, data.weights)
-    kept = now.steps
-    while now.steps < total and not (now.step == 0 and logic.should_stop(now.losses, params.patience)):
-        order = logic.shuffled(rows, params.seed, now.epoch)
+    kept, stopped = now.steps, False
+    while (
+        now.steps < total and not stopped and not (now.step == 0 and logic.should_stop(now.losses, settings.patience))
+    ):
+        order = logic.shuffled(rows, settings.seed, now.epoch)
         last = min(steps_an_epoch, now.step + total - now.steps)
         while now.step < last:
-            to = min(last, now.step + _CALL_STEPS, now.step + params.checkpoint_steps)
-            losses = loop.steps(placed, order, first=now.step, last=to, batch_size=params.batch_size)
-            logic.must_be_finite("loss", losses, f"between steps {now.steps} and {now.steps + to - now.step}")
+            to = min(last, now.step + _CALL_STEPS, now.step + settings.checkpoint_steps)
+            here = rates[now.steps : now.steps + to - now.step]
+            losses = loop.steps(placed, order, here, first=now.step, batch_size=settings.batch_size)
+            checks.must_be_finite("loss", losses, f"between steps {now.steps} and {now.steps + to - now.step}")
             now.steps, now.step = now.steps + to - now.step, to
             progress(now.steps, total)
-            if now.step < last and now.steps - kept >= params.checkpoint_steps:
+            if now.step < last and now.steps - kept >= settings.checkpoint_steps:
                 _keep(checkpoint, loop, now, best)
                 kept = now.steps
         now.epoch, now.step = now.epoch + 1, 0
-        _measure(loop, data, params.task, now)
-        if params.patience and now.losses[-1] == min(now.losses):
+        _measure(loop, data, target, evaluation, now)
+        if settings.patience and now.losses[-1] == min(now.losses):
             best = loop.weights()
         _keep(checkpoint, loop, now, best)
         kept = now.steps
+        stopped = on_epoch(now.epoch, now.losses[-1])
     if best:
         loop.restore_weights(best)
     for variable in loop.model.variables:
-        logic.must_be_finite(f"weights of {variable.path}", variable.numpy(), f"after {now.steps} steps")
+        checks.must_be_finite(f"weights of {variable.path}", variable.numpy(), f"after {now.steps} steps")
     done, loss = f"{now.steps} steps", sample_loss()
-    logic.must_have_fallen(now.initial_loss, loss, done)
+    checks.must_have_fallen(now.initial_loss, loss, done)
     if now.steps >= _SETTLING_STEPS:
-        logic.must_have_learnt(loss, logic.best_constant_loss(sample.label, params.task, data.weights[chosen]), done)
+        checks.must_have_learnt(loss, _constant_loss(target, sample.label, counts), done)
     return now
 
 
-def _measure(loop: Loop, data: Data, task: str, now: Progress) -> None:
-    """Measure every split after an epoch."""
+def _constant_loss(target: Target, labels: npt.NDArray[Any], weights: npt.NDArray[Any]) -> float:
+    """The loss of the best constant answer: what a model reaches that looks at no feature."""
+    return target.loss(labels, np.tile(target.start(labels, weights), (len(labels), 1)), weights)
+
+
+def _least_loss(target: Target, rows: Rows) -> float:
+    """The loss of the best answer for each kind of row: rows that are alike have the same."""
+    wide = np.concatenate([matrix.astype(np.float64) for matrix in rows.matrices], axis=1)
+    alike = np.unique(wide, axis=0, return_inverse=True)[1]
+    shares = [(alike == kind).sum() * _constant_loss(target, rows.label[alike == kind], np.ones((alike == kind).sum()))
+              for kind in np.unique(alike)]  # fmt: skip
+    return float(sum(shares)) / len(rows)
+
+
+def _measure(loop: Loop, data: Data, target: Target, evaluation: Rows | None, now: Progress) -> None:
+    """Measure every split after an epoch, and note the loss that early stopping looks at."""
+    sample = data.train.take(logic.spread(len(data.train), _MEASURED_ROWS))
+    splits: dict[str, tuple[Rows | None, npt.NDArray[np.bool_] | None]]
+    splits = {"train": (sample, None), "eval": (evaluation, None)}
+    if data.watched is not None:
+        splits[data.name] = (data.watched, data.watchers)
     measured = {}
-    for name, rows in (("train", data.train), ("eval", data.evaluation), ("holdout", data.holdout)):
+    for name, (rows, watchers) in splits.items():
         if rows is not None:
-            scores = loop.predict(rows)
-            logic.must_be_finite("predictions", scores, f"for the {name} rows after epoch {now.epoch}")
-            measured[name] = logic.metrics(rows.label, scores, task)
-    now.losses.append(measured["holdout" if data.holdout is not None else "eval"]["loss"])
+            found = together(loop.predict(rows), watchers)
+            checks.must_be_finite("predictions", found, f"for the {name} rows after epoch {now.epoch}")
+            measured[name] = {
+                "loss": target.loss(rows.label, found),
+                **metrics(rows.label, target.scores(found), target.task),
+            }
+    now.losses.append(measured[data.name]["loss"])
     now.history.append(logic.history_entry(now.epoch, now.steps, **measured))
 
 
