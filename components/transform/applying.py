@@ -29,8 +29,8 @@ class Applier:
     def apply(self, examples: Examples, split: str, output: TransformedExamples) -> Iterator[int]:
         """Transform one split, in the order of its rows, and write it.
 
-        Dense features are written as float32, categories as int64; the label as the function puts it out, or else as
-        it is.
+        Dense features are written as float32, categories and tokens as int64, what is wider than one number as lists
+        of fixed size; the label as the function puts it out, or else as it is.
 
         Yields:
             The rows of each batch done.
@@ -57,10 +57,11 @@ class Applier:
         outputs = self.transform(dense_columns(batch, self.types))
         arrays = {}
         for name, feature in sorted(self.spec.transformed.items()):
-            values = outputs[name].numpy().astype(np.int64 if feature.kind == "index" else np.float32)
-            if feature.kind == "index" and len(values) and not 0 <= values.min() <= values.max() < feature.size:
+            values = outputs[name].numpy().astype(np.float32 if feature.kind == "dense" else np.int64)
+            if feature.kind != "dense" and values.size and not 0 <= values.min() <= values.max() < feature.size:
                 raise PenstockError(f"feature {name!r} has categories outside [0, {feature.size})")
-            arrays[name] = pa.array(values)
+            flat = pa.array(values.reshape(-1))
+            arrays[name] = flat if feature.width == 1 else pa.FixedSizeListArray.from_arrays(flat, feature.width)
         label = self.spec.label
         arrays[label] = pa.array(outputs[label].numpy()) if label in outputs else batch.column(label)
         if arrays[label].null_count:

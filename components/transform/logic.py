@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from components.transform.preprocessing import columns_of
 from components.transform.spec import TransformParams
 from penstock.artifacts.features import FeatureSpec, FeatureType, TransformedFeature, arrow_feature_type
 from penstock.sdk import BadInput
@@ -32,17 +31,15 @@ def input_types(params: TransformParams, columns: pa.Schema, reviewed: Collectio
     """
     names = columns.names
     _must_have(params.label, names, "label", "the examples")
-    wanted = columns_of(params.features) if params.features else set(names) - {params.label}
-    for name in sorted(wanted):
-        if params.features:
-            _must_have(name, names, "features", "the examples")
-        if name == params.label:
-            raise BadInput(f"features: a feature is made from the label {name!r}")
-    if params.features:
-        for name in sorted(wanted):
-            _must_have(name, reviewed, "features", "the schema")
-    else:
+    if not params.features:
         wanted = {name for name in names if name in reviewed}
+    else:
+        wanted = {column for name, feature in params.features.items() for column in feature.inputs(name)}
+        for name in sorted(wanted):
+            _must_have(name, names, "features", "the examples")
+            if name == params.label:
+                raise BadInput(f"features: a feature is made from the label {name!r}")
+            _must_have(name, reviewed, "features", "the schema")
     return {name: arrow_feature_type(columns.field(name).type) for name in sorted(wanted)}
 
 
@@ -68,8 +65,8 @@ def feature_spec(
         transformed: TFT's schema of the outputs.
 
     Raises:
-        BadInput: An output is text, is not one value a row, has negative categories, or is computed from the label
-            (author of the pipeline).
+        BadInput: An output is text, has not as many values in every row, has negative categories, or is computed from
+            the label (author of the pipeline).
     """
     features = {f.name: _transformed(f) for f in transformed.feature if f.name != label}
     if not features:
@@ -86,12 +83,18 @@ def _transformed(feature: schema_pb2.Feature) -> TransformedFeature:
 
     if feature.type == schema_pb2.BYTES:
         raise BadInput(f"feature {feature.name!r} is text after the transformation; map it to numbers")
-    if not feature.HasField("shape") or feature.shape.dim:
-        raise BadInput(f"feature {feature.name!r} is not one value a row; give it shape (n,)")
+    sizes = [dim.size for dim in feature.shape.dim]
+    if not feature.HasField("shape") or len(sizes) > 1 or any(size < 2 for size in sizes):
+        raise BadInput(
+            f"feature {feature.name!r} is neither one value a row nor a vector of fixed width; "
+            "give it shape (n,) or (n, width), width at least 2"
+        )
+    width = sizes[0] if sizes else 1
     if feature.type == schema_pb2.INT and feature.int_domain.is_categorical:
         if feature.int_domain.min < 0:
             raise BadInput(
                 f"feature {feature.name!r} has negative categories; give its vocabulary num_oov_buckets >= 1"
             )
-        return TransformedFeature(kind="index", size=int(feature.int_domain.max) + 1)
-    return TransformedFeature(kind="dense")
+        kind: Literal["index", "tokens"] = "tokens" if sizes else "index"
+        return TransformedFeature(kind=kind, size=int(feature.int_domain.max) + 1, width=width)
+    return TransformedFeature(kind="dense", width=width)

@@ -10,7 +10,7 @@ from penstock.artifacts import Examples, Schema
 
 COLUMNS = [
     "month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "tailnum", "origin", "dest", "distance",
-    "hour", "temp", "wind_dir", "wind_gust", "pressure", "late",
+    "hour", "temp", "wind_dir", "wind_gust", "pressure", "time_hour", "plane", "late",
 ]  # fmt: skip
 
 FEATURES = {
@@ -30,6 +30,13 @@ FEATURES = {
     "gust": {"kind": "log", "column": "wind_gust", "indicator": True},
     "no_pressure": {"kind": "missing", "column": "pressure"},
     "warmth": {"kind": "buckets", "column": "temp", "count": 5},
+    "far": {"kind": "robust", "column": "distance", "smooth_clip": 3},
+    "gusts": {"kind": "piecewise", "column": "wind_gust", "width": 8},
+    "air": {"kind": "z_score", "column": "pressure", "impute": "median"},
+    "blow": {"kind": "piecewise", "column": "wind_gust", "width": 5, "impute": "mean"},
+    "plane": {"kind": "text", "max_tokens": 5, "top_k": 40},
+    "time_hour": {"kind": "time", "trend": True},
+    "early": {"kind": "cross", "columns": ["hour", "origin"], "buckets": 40, "boundaries": {"hour": [8, 12, 17]}},
 }
 
 
@@ -46,6 +53,9 @@ def examples(folder: Path, rows: int) -> Examples:
     weather = pd.read_csv(data / "weather.csv").drop_duplicates(["origin", "month", "day", "hour"])
     keys = ["origin", "month", "day", "hour"]
     joined = flights.merge(weather[[*keys, "temp", "wind_dir", "wind_gust", "pressure"]], on=keys, how="left")
+    planes = pd.read_csv(data / "planes.csv").set_index("tailnum")
+    words = planes["manufacturer"] + " " + planes["model"] + ", " + planes["engine"]
+    joined["plane"] = joined["tailnum"].map(words)
     result = Examples(folder / "examples")
     for split, part in (("train", joined[joined.month <= 9]), ("eval", joined[joined.month > 9])):
         result.write(split, pa.Table.from_pandas(part[COLUMNS], preserve_index=False))

@@ -94,7 +94,7 @@ def test_the_graph_says_what_goes_in_and_out(done):
     spec = FeatureSpec.model_validate_json(graph.read_text("features.json"))
     assert "late" not in spec.raw and spec.raw["temp"] == "float" and spec.raw["tailnum"] == "string"
     assert {n for n, f in spec.transformed.items() if f.kind == "index"} == {
-        "carrier", "dest", "tailnum", "origin", "flight", "route", "hour", "season", "warmth",
+        "carrier", "dest", "tailnum", "origin", "flight", "route", "hour", "season", "warmth", "early",
     }  # fmt: skip
     assert set(graph.open().raw_feature_spec()) == set(spec.raw)
     assert set(graph.open().transformed_feature_spec()) == set(spec.transformed)

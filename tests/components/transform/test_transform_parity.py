@@ -57,12 +57,14 @@ def same(left, right, quantiles=()):
         rows, others = (t["transformed_examples"].read(split).to_pandas() for t in (left, right))
         assert list(rows) == list(others)
         for name in rows:
+            one, other = np.array(rows[name].to_list()), np.array(others[name].to_list())
+            assert one.shape == other.shape, name
             if name in quantiles:
-                assert np.mean(rows[name] != others[name]) < 0.02, name
-            elif rows[name].dtype.kind == "f":
-                assert np.allclose(rows[name], others[name], rtol=1e-5, atol=1e-5), name
+                assert np.mean(one != other) < 0.02, name
+            elif one.dtype.kind == "f":
+                assert np.allclose(one, other, rtol=1e-5, atol=1e-5), name
             else:
-                assert (rows[name] == others[name]).all(), name
+                assert (one == other).all(), name
 
 
 @pytest.mark.slow

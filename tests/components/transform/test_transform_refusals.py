@@ -51,7 +51,7 @@ def test_declarations_that_cannot_be(transform, features, message):
         ),
         (
             "def preprocessing_fn(inputs):\n    return {'a': inputs['hour'][:, None]}",
-            "'a' is not one value a row",
+            "'a' is neither one value a row nor a vector of fixed width",
         ),
         (
             "import tensorflow_transform as tft\ndef preprocessing_fn(inputs):\n"
