@@ -14,6 +14,7 @@ from penstock import __version__
 COMMANDS = {
     "run": ("penstock.cli.run", "Run a compiled pipeline on this machine."),
     "runs": ("penstock.cli.runs", "List, show, compare and remove runs."),
+    "ui": ("penstock.cli.ui", "Look at all runs in a browser."),
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),
     "compile": ("penstock.cli.compile", "Compile pipelines to KFP's PipelineSpec."),
     "components": ("penstock.cli.components", "List the components, or show one's interface."),

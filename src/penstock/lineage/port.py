@@ -91,10 +91,13 @@ class LineageStore(Protocol):
     def producers(self, artifact: ArtifactRecord) -> list[ExecutionRecord]:
         """The executions that put out this content, oldest first; a cached one only where no other is known."""
 
-    def consumers(self, artifact: ArtifactRecord, *, cached: bool = True) -> list[ExecutionRecord]:
+    def consumers(
+        self, artifact: ArtifactRecord, *, cached: bool = True, limit: int | None = None
+    ) -> list[ExecutionRecord]:
         """The executions that took this content in, oldest first.
 
         Args:
             artifact: The content; where it lies does not matter.
             cached: Whether executions whose outputs were taken from the cache are among them.
+            limit: At most so many, those that started last; all when None.
         """

@@ -145,9 +145,13 @@ class Queries:
         made = self._executions_at(same, f"OUTPUT AND {_NOT_CACHED}")
         return made or self._executions_at(same, "OUTPUT", limit=1)
 
-    def consumers(self, artifact: ArtifactRecord, *, cached: bool = True) -> list[ExecutionRecord]:
+    def consumers(
+        self, artifact: ArtifactRecord, *, cached: bool = True, limit: int | None = None
+    ) -> list[ExecutionRecord]:
         """The executions that took this content in, oldest first; without the cached ones where these are not asked."""
-        return self._executions_at(self._same_content(artifact), "INPUT" if cached else f"INPUT AND {_NOT_CACHED}")
+        event = "INPUT" if cached else f"INPUT AND {_NOT_CACHED}"
+        found = self._executions_at(self._same_content(artifact), event, limit)
+        return found if limit is None else found[len(found) - min(limit, len(found)) :]
 
     def last_blessed(self, pipeline: str, *, other_than: str = "") -> ArtifactRecord | None:
         """The newest model with a Successful model blessing whose digest is not the one given.

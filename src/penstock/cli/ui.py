@@ -1,0 +1,49 @@
+"""`penstock ui`: the local pages of all runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from penstock.viewing.server_routes import Report
+
+_PORT = 8642
+
+
+@click.command(name="ui", short_help="Look at all runs in a browser.")
+@click.option("--port", default=_PORT, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
+@click.option("--open", "open_browser", is_flag=True, help="Open it in the browser, too.")
+@click.pass_obj
+def command(home: Path, port: int, open_browser: bool) -> None:
+    """Look at all runs in a browser: list, filter, compare, lineage, artifacts. Ctrl-C ends it.
+
+    The pages listen on this machine alone (127.0.0.1), and only show: nothing can be changed there. Whoever can log in
+    on this machine can open them.
+
+    \b
+    Examples:
+      penstock ui --open
+      penstock --home /srv/penstock ui --port 0
+    """
+    import webbrowser
+
+    from penstock.cli.store import open_lineage
+    from penstock.running.home import Home
+    from penstock.viewing.server import Source, serve
+
+    def ready(address: str) -> None:
+        click.echo(f"{address}  (Ctrl-C ends it)")
+        if open_browser:
+            webbrowser.open(address)
+
+    def alive(run_id: str) -> bool:
+        return Home(home).is_alive(run_id)
+
+    serve(Source(home, lambda: open_lineage(home), alive, _report()), port, ready)
+
+
+def _report() -> Report | None:
+    return None
