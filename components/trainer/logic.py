@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from components.trainer.spec import TrainerParams
+from penstock.artifacts.tuning import Study
+from penstock.sdk import BadInput
 from penstock.training.logic import spread
 
 
@@ -22,6 +26,28 @@ def golden_rows(missing: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.in
     some = gaps[spread(len(gaps), count // 4)] if len(gaps) else gaps
     rest = np.setdiff1d(np.arange(len(missing)), some)
     return np.sort(np.concatenate([some, rest[spread(len(rest), count - len(some))]]))
+
+
+def tuned(params: TrainerParams, study: Study) -> TrainerParams:
+    """Put the best parameters of a search in the place of those that the pipeline gives.
+
+    Raises:
+        BadInput: The search found none, or found some that the trainer does not have or does not take together with
+            the others (author of the pipeline).
+    """
+    if not study.best_parameters:
+        raise BadInput("tuning: no trial came to its end, so there are no best parameters")
+    return TrainerParams.parse({**params.model_dump(), **study.best_parameters}, where="tuning")
+
+
+def shown(parameters: Mapping[str, Any]) -> str:
+    """Parameters as one line of the lineage.
+
+    Example:
+        >>> shown({"learning_rate": 0.01, "hidden_units": [32]})
+        'hidden_units=[32], learning_rate=0.01'
+    """
+    return ", ".join(f"{name}={json.dumps(parameters[name])}" for name in sorted(parameters))
 
 
 def facts(history: Sequence[Mapping[str, Any]], kept: int, seed: int) -> dict[str, str | int | float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.trainer import logic
 from components.trainer.spec import SPEC, TrainerParams
-from penstock.artifacts import Examples, Model, TransformedExamples, TransformGraph
+from penstock.artifacts import Examples, Model, TransformedExamples, TransformGraph, Tuning
 from penstock.artifacts.features import FEATURES_FILE, FeatureSpec
 from penstock.artifacts.task import TASK_FILE
 from penstock.sdk import Context, main
@@ -17,7 +17,8 @@ def run(context: Context[TrainerParams]) -> None:
     from penstock.training import rows
     from penstock.training.fitting import fit
 
-    params = context.params
+    tuning = context.optional("tuning", Tuning)
+    params = logic.tuned(context.params, tuning.read()) if tuning else context.params
     graph = context.input("transform_graph", TransformGraph)
     transformed = context.input("transformed_examples", TransformedExamples)
     spec = FeatureSpec.model_validate_json(graph.read_text(FEATURES_FILE))
@@ -38,6 +39,8 @@ def run(context: Context[TrainerParams]) -> None:
     model.write_json(TASK_FILE, params.answers())
     model.write_json("history.json", fitted.history)
     model.metadata.update(logic.facts(fitted.history, fitted.kept, params.seed), rows=len(train), device=fitted.device)
+    if tuning:
+        model.metadata.update(tuning_digest=tuning.digest, tuned=logic.shown(tuning.read().best_parameters))
     context.processed(fitted.seen)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.artifacts import Examples, Model, Schema, TransformedExamples, TransformGraph
+from penstock.artifacts import Examples, Model, Schema, TransformedExamples, TransformGraph, Tuning
 from penstock.sdk import ComponentSpec, In, Out
 from penstock.training.settings import TrainingSettings
 
@@ -22,6 +22,7 @@ SPEC = ComponentSpec(
         "transformed_examples": In(TransformedExamples),
         "transform_graph": In(TransformGraph),
         "schema": In(Schema),
+        "tuning": In(Tuning, optional=True),
     },
     outputs={"model": Out(Model)},
     uses=("penstock.training",),

@@ -1,0 +1,1 @@
+"""Search for the parameters of a training that do best on held-out training rows."""
