@@ -58,6 +58,14 @@ class IsIn(Declaration):
     values: tuple[Value, ...] = Field(min_length=1)
 
 
+class PositionIn(Declaration):
+    """Where the value stands among those listed, from 0; missing where it is none of them."""
+
+    op: Literal["position_in"]
+    column: str
+    values: tuple[Value, ...] = Field(min_length=1)
+
+
 class IsMissing(Declaration):
     """1 where the value is missing, else 0."""
 
@@ -117,7 +125,7 @@ class Concat(Declaration):
 
 
 Derivation = Annotated[
-    GreaterThan | IsIn | IsMissing | MinutesOfHhmm | DateOf | TimePart | Cast | Difference | Concat,
+    GreaterThan | IsIn | PositionIn | IsMissing | MinutesOfHhmm | DateOf | TimePart | Cast | Difference | Concat,
     Field(discriminator="op"),
 ]
 """One derived column."""
@@ -154,7 +162,7 @@ class Split(Declaration):
     `{eval: 2013-10-01T04:00:00Z}` puts everything earlier into `train`."""
     group: tuple[str, ...] = ()
     """The columns whose values belong together: all rows of a group are in one split. For `hash` they are what is
-    hashed; for the others it is checked."""
+    hashed, or, if empty, all that the row puts out; for the others it is checked."""
     fractions: dict[SplitName, float] = {"train": 0.8, "eval": 0.2}
     """For `hash`: the share of the groups [fraction], each in (0, 1], summing to 1."""
     values: dict[SplitName, tuple[Value, ...]] = {}
@@ -168,8 +176,6 @@ class Split(Declaration):
             raise ValueError("'train' is what lies before the first of 'starts'; leave it out")
         if self.by == "column" and not self.column:
             raise ValueError("a split by column needs 'column'")
-        if self.by == "hash" and not self.group:
-            raise ValueError("a split by hash needs 'group', the columns to hash")
         if abs(sum(self.fractions.values()) - 1) > 1e-9 or min(self.fractions.values()) <= 0:
             raise ValueError(f"'fractions' must be positive and sum to 1, not {sum(self.fractions.values()):g}")
         return self

@@ -14,11 +14,12 @@ from components.ingest.declare import (
     IsIn,
     IsMissing,
     MinutesOfHhmm,
+    PositionIn,
     TimePart,
     inputs_of,
 )
 from penstock.sdk import BadInput
-from penstock.tables.reading import convert
+from penstock.tables.values import convert
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +56,8 @@ def _compute(  # noqa: PLR0911 - one a derivation
         case IsIn():
             flag = pc.is_in(first, value_set=pa.array(derivation.values).cast(first.type))
             return pc.if_else(pc.is_valid(first), pc.cast(flag, pa.int64()), pa.scalar(None, pa.int64()))
+        case PositionIn():
+            return pc.cast(pc.index_in(first, value_set=pa.array(derivation.values).cast(first.type)), pa.int64())
         case IsMissing():
             return pc.cast(pc.is_null(first), pa.int64())
         case MinutesOfHhmm():

@@ -12,7 +12,8 @@ from components.ingest.rows import duplicate_rows, left_join
 from components.ingest.spec import IngestParams
 from components.ingest.splits import split_rows
 from penstock.sdk import BadInput
-from penstock.tables.reading import read_source, require_column
+from penstock.tables.names import require_column
+from penstock.tables.reading import read_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,7 +81,7 @@ def put_out(params: IngestParams, table: pa.Table) -> Iterator[tuple[str, pa.Tab
         Split and table, whose columns are string, int64 or float64: truth values become 0 and 1, dates and
         timestamps ISO 8601 text.
     """
-    masks = split_rows(params.split, table)
+    masks = split_rows(params.split, table, params.outputs)
     outputs = table.select(params.outputs)
     outputs = outputs.cast(_output_schema(outputs.schema)).combine_chunks()
     for name, mask in masks.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from components.ingest.declare import SPLIT_NAME, Split
@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+_MISSING = 0x9E3779B97F4A7C15
+
 Masks = Mapping[str, "npt.NDArray[np.bool_]"]
 """For each split, True for its rows; every row is in exactly one."""
 
 
-def split_rows(split: Split, table: pa.Table) -> Masks:
+def split_rows(split: Split, table: pa.Table, outputs: Sequence[str] = ()) -> Masks:
     """Assign every row to one split.
 
     Args:
         split: How.
         table: All rows, with the split's columns.
+        outputs: The columns to put out, which are a row's content.
 
     Returns:
         A mask of shape (n_rows,) for each split.
@@ -33,8 +36,12 @@ def split_rows(split: Split, table: pa.Table) -> Masks:
     Raises:
         BadInput: A split would be empty, a row belongs nowhere, or a group would be torn apart (author).
     """
-    rule = {"time": _by_time, "hash": _by_hash, "column": _by_column}[split.by]
-    masks = rule(split, table)
+    if split.by == "hash":
+        masks = _by_hash(
+            split, hash_keys(_columns(table, split.group)) if split.group else hash_rows(_columns(table, outputs))
+        )
+    else:
+        masks = (_by_time if split.by == "time" else _by_column)(split, table)
     empty = [name for name, mask in masks.items() if not mask.any()]
     if empty:
         sizes = ", ".join(f"{name} {int(mask.sum()):,}" for name, mask in masks.items())
@@ -80,10 +87,9 @@ def _moment(start: float | str, kind: pa.DataType, column: str) -> float:
     raise BadInput(f"split by time: {column!r} is {kind}, which has no order in time", "Declare its type")
 
 
-def _by_hash(split: Split, table: pa.Table) -> Masks:
+def _by_hash(split: Split, hashes: npt.NDArray[np.uint64]) -> Masks:
     import numpy as np
 
-    hashes = hash_keys([table.column(name) for name in split.group])
     bounds = np.cumsum(list(split.fractions.values()))[:-1]
     where = np.searchsorted(bounds, hashes / 2.0**64, side="right")
     return {name: where == index for index, name in enumerate(split.fractions)}
@@ -111,10 +117,39 @@ def hash_keys(columns: list[pa.ChunkedArray]) -> npt.NDArray[np.uint64]:
         words = encoded.dictionary.to_pylist()
         # A missing value is a value here: it hashes as no text does.
         hashed = [int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little") for word in words]
-        values = np.array([*hashed, 0x9E3779B97F4A7C15], dtype=np.uint64)
+        values = np.array([*hashed, _MISSING], dtype=np.uint64)
         codes = pc.fill_null(encoded.indices, len(words)).to_numpy(zero_copy_only=False)
         mixed = _splitmix64(mixed ^ values[codes])
     return mixed
+
+
+def hash_rows(columns: list[pa.ChunkedArray]) -> npt.NDArray[np.uint64]:
+    """Hash rows by what they hold, wherever they stand, the same on every machine.
+
+    Equal rows are numbered, and each is hashed with its number: they spread as all others do. Numbers count by their
+    bits, so a column must not change its type between runs.
+
+    Returns:
+        Shape (n_rows,), uint64, uniform.
+    """
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    mixed = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        if pa.types.is_int64(column.type) or pa.types.is_float64(column.type):
+            plain = pc.add(column, 0) if pa.types.is_float64(column.type) else column  # -0.0 is 0.0
+            bits = pc.fill_null(plain, 0).to_numpy().view(np.uint64)
+            mixed = _splitmix64(mixed ^ np.where(pc.is_null(column).to_numpy(), _MISSING, bits))
+        else:
+            mixed = _splitmix64(mixed ^ hash_keys([column]))
+    return _splitmix64(mixed ^ pd.Series(mixed).groupby(mixed).cumcount().to_numpy().astype(np.uint64))
+
+
+def _columns(table: pa.Table, names: Sequence[str]) -> list[pa.ChunkedArray]:
+    return [table.column(name) for name in names]
 
 
 def _splitmix64(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -20,8 +20,8 @@ from penstock.sdk import BadInput, PenstockError
 from penstock.tables.source import Source
 from penstock.tables.spans import Spanned, has_spans, match_spans, select, span_digits, to_glob
 
-SUFFIXES = (".csv", ".csv.gz", ".csv.zip", ".parquet")
-"""The names that count in a directory."""
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+"""The names that count in a directory; `.gz` and `.zip` may follow."""
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 60
@@ -204,7 +204,8 @@ def _list_remote(pattern: str) -> list[str]:
 
 
 def _counts(name: str) -> bool:
-    return name.endswith(SUFFIXES) and not name.rsplit("/", 1)[-1].startswith((".", "_"))
+    last = name.rsplit("/", 1)[-1]
+    return last.removesuffix(".gz").removesuffix(".zip").endswith(SUFFIXES) and not last.startswith((".", "_"))
 
 
 def _fixed_prefix(root: str, files: list[Spanned]) -> str:

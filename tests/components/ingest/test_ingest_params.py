@@ -84,7 +84,6 @@ def test_the_label_may_know_the_future() -> None:
         ({"derive": {"late": {"op": "eval", "column": "x"}}}, "derive.late"),
         ({"derive": {"late": {"op": "greater_than", "column": "delay"}}}, "derive.late.value: is required"),
         ({"split": {"by": "time", "column": "at"}}, "a split by time needs 'column' and 'starts'"),
-        ({"split": {"by": "hash"}}, "a split by hash needs 'group'"),
         ({"split": {"by": "column"}}, "a split by column needs 'column'"),
         ({"split": {"by": "hash", "group": ["at"], "fractions": {"train": 0.8}}}, "sum to 1, not 0.8"),
         ({"split": {"by": "hash", "group": ["at"], "fractions": {"train": 1.2, "eval": -0.2}}}, "must be positive"),

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.sdk import BadInput
-from penstock.tables.reading import infer_type, read_source
+from penstock.tables.reading import read_source
 from penstock.tables.source import Source
+from penstock.tables.values import infer_type
 
 
 def read(folder: Path, *texts: str, columns=None, **source) -> pa.Table:
@@ -138,11 +139,11 @@ def test_a_text_in_parquet_stays_text(tmp_path: Path) -> None:
     [
         (["tip\n1\n"], ["top"], {}, "source 'trips': 0.csv: has no column 'top'. Did you mean 'tip'?"),
         (["a\n1\n", "b\n1\n"], ["a"], {}, "source 'trips': 1.csv: has no column 'a'"),
-        (["a\nx\n"], None, {"types": {"a": "int"}}, "0.csv: cannot be read as CSV"),
-        (["a\nx\n"], None, {"types": {"a": "date"}}, "source 'trips': column 'a' does not fit type 'date'"),
-        (["a,a\n1,2\n"], None, {}, "0.csv: the header names a column twice: a"),
+        (["a\nx\n"], None, {"types": {"a": "int"}}, "0.csv: column 'a' does not fit type 'int': line 2 has 'x'"),
+        (["a\nx\n"], None, {"types": {"a": "date"}}, "0.csv: column 'a' does not fit type 'date': line 2 has 'x'"),
+        (["a,a\n1,2\n"], None, {}, "0.csv: the header names a column twice: 'a'"),
         (["a,b\n1\n"], None, {}, "0.csv: cannot be read as CSV"),
-        ([""], None, {}, "0.csv: cannot be read as CSV"),
+        ([""], None, {}, "source 'trips': 0.csv: is empty"),
         (["PAR1"], None, {"format": "parquet"}, "0.csv: cannot be read as Parquet"),
         (["a\n1\n"], None, {"types": {"b": "int"}}, "types: the source 'trips': has no column 'b'"),
     ],
@@ -157,7 +158,7 @@ def test_what_cannot_be_read_is_told_with_file_and_column(tmp_path: Path, texts,
 def test_broken_archives_are_told(tmp_path: Path) -> None:
     for name in ("a.csv.gz", "a.csv.zip"):
         (tmp_path / name).write_bytes(b"broken")
-        with pytest.raises(BadInput, match=f"{name}: cannot be read as CSV"):
+        with pytest.raises(BadInput, match=f"{name}: cannot be unpacked"):
             read_source("t", Source(uri="x"), [(name, tmp_path / name)], None)
 
 

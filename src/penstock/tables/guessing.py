@@ -1,0 +1,190 @@
+"""What the texts of a column are: numbers, dates, truth values, or texts after all; decided on every one of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from penstock.tables.formats import NUMBER_FORMATS, date_pattern, has_time, number_pattern, point_of
+from penstock.tables.source import ColumnType
+from penstock.tables.values import convert, fits, infer_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SURELY_MISSING = (
+    "",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaN",
+    "nan",
+    "NAN",
+    "NULL",
+    "null",
+    "Null",
+    "(null)",
+    "\\N",
+    "?",
+)
+"""Texts that mean a missing value wherever they stand."""
+PERHAPS_MISSING = (
+    "-", "--", "---", ".", "..", "None", "none", "NONE", "na", "nil", "missing", "Missing", "MISSING", "unknown",
+    "Unknown", "#DIV/0!", "#REF!", "#VALUE!", "#NUM!",
+)  # fmt: skip
+"""Texts that mean one where all others in the column are numbers or dates, or where several columns have them."""
+INFINITE = r"^[-+]?(?i:inf|infinity|∞|1\.#INF)$"
+
+_FEW = 0.3
+_SAMPLE = 20_000
+_DATES = (
+    "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%d %b %Y", "%d-%b-%Y",
+    "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y",
+    "%d-%b-%y", "%d/%b/%Y", "%Y-%m-%d",
+)  # fmt: skip
+_GAPS = (" ", "T", ", ", "  ")
+_CLOCKS = (
+    "%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H:%M:%S %z", "%H:%M:%S%z", "%H:%M %z",
+)  # fmt: skip
+_LONGEST_DATE = 40
+_COMPACT = "%Y%m%d"
+_AT_LEAST = 10
+"""So many different numbers must all be days of the calendar before they are taken for days."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a column is."""
+
+    kind: ColumnType
+    form: str = ""
+    """How it is written, where not plainly."""
+    spellings: tuple[str, ...] = ()
+    """Texts in it that may mean a missing value."""
+    needed: bool = False
+    """Whether it is of its kind only if they do."""
+    forms: tuple[str, ...] = ()
+    """Ways to read it that all its values allow, where there are several."""
+
+
+def guess(column: pa.ChunkedArray) -> Guess:  # noqa: PLR0911 - one a kind
+    """Say what a column of texts is.
+
+    Args:
+        column: Shape (n_rows,); empty texts are missing already.
+
+    Example:
+        >>> import pyarrow
+        >>> guess(pyarrow.chunked_array([["31/12/2013", "NA"]]))
+        Guess(kind='date', form='%d/%m/%Y', spellings=('NA',), needed=True, forms=())
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = distinct(column)
+    kind = infer_type(values)
+    if kind == "int" and _all_days(values):
+        return Guess("date", _COMPACT)
+    if kind != "string" or not len(values):
+        return Guess(kind)
+    spelled = pc.is_in(values, value_set=pa.array([*SURELY_MISSING, *PERHAPS_MISSING]))
+    found = tuple(sorted(pc.unique(values.filter(spelled)).to_pylist()))
+    rest = values.filter(pc.invert(spelled)) if found else values
+    if found and not len(rest):
+        return Guess("string", spellings=found)
+    kind = infer_type(rest) if found else "string"
+    if kind == "int" and _all_days(rest):
+        return Guess("date", _COMPACT, found, needed=True)
+    if kind != "string":
+        return Guess(kind, "", found, needed=True)
+    numbers = [form for form in NUMBER_FORMATS if _matches(rest, number_pattern(form))]
+    if numbers:
+        return _number(rest, numbers, found)
+    forms = _dates(rest)
+    if len(forms) == 1:
+        return Guess("timestamp" if has_time(forms[0]) else "date", forms[0], found, needed=bool(found))
+    return Guess("string", "", found, forms=forms)
+
+
+def distinct(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of a column without the missing, each once where that makes them far fewer."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = column.drop_null()
+    head = values.slice(0, _SAMPLE)
+    if len(pc.unique(head)) > _FEW * len(head):
+        return values
+    return pa.chunked_array([pc.unique(values)])
+
+
+def without_spellings(column: pa.ChunkedArray, spellings: Sequence[str]) -> pa.ChunkedArray:
+    """Make texts missing that mean it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    missing = pc.is_in(column, value_set=pa.array(spellings, pa.string()))
+    return pc.if_else(missing, pa.scalar(None, pa.string()), column)
+
+
+def is_json(column: pa.ChunkedArray) -> bool:
+    """Whether all texts of a column are JSON objects."""
+    import pyarrow.compute as pc
+
+    values = column.drop_null()
+    if not len(values) or not pc.all(pc.match_substring_regex(values, r"^\s*\{(?s:.*)\}\s*$")).as_py():
+        return False
+    try:
+        return all(isinstance(json.loads(text), dict) for text in distinct(column).to_pylist())
+    except (ValueError, RecursionError):
+        return False
+
+
+def _matches(values: pa.ChunkedArray, pattern: str) -> bool:
+    import pyarrow.compute as pc
+
+    return all(bool(pc.all(pc.match_substring_regex(part, pattern)).as_py()) for part in (values.slice(0, 100), values))
+
+
+def _number(values: pa.ChunkedArray, forms: list[str], found: tuple[str, ...]) -> Guess:
+    """Choose among ways to write a number, if they all mean the same."""
+    import pyarrow.compute as pc
+
+    meanings = [convert(values, "float", "", form) for form in forms]
+    if any(not meaning.equals(meanings[0]) for meaning in meanings):
+        return Guess("string", "", found, forms=tuple(forms))
+    whole = not pc.any(pc.match_substring(values, point_of(forms[0]))).as_py()
+    return Guess("int" if whole else "float", forms[0], found, needed=bool(found))
+
+
+def _dates(values: pa.ChunkedArray) -> tuple[str, ...]:
+    """The formats of dates that all values have."""
+    first = values[0].as_py()
+    if len(first) > _LONGEST_DATE or not any(letter.isdigit() for letter in first):
+        return ()
+    likely = [form for form, pattern in _date_patterns() if pattern.match(first)]
+    kinds: dict[str, ColumnType] = {form: "timestamp" if has_time(form) else "date" for form in likely}
+    return tuple(
+        form for form, kind in kinds.items() if fits(values.slice(0, 100), kind, form) and fits(values, kind, form)
+    )
+
+
+@cache
+def _date_patterns() -> list[tuple[str, re.Pattern[str]]]:
+    moments = [f"{date}{gap}{clock}" for date in _DATES for gap in _GAPS for clock in _CLOCKS]
+    return [(form, re.compile(date_pattern(form))) for form in (*_DATES, *moments)]
+
+
+def _all_days(values: pa.ChunkedArray) -> bool:
+    """Whether whole numbers are days of the 20th or 21st century, written as 20130131."""
+    import pyarrow.compute as pc
+
+    if not _matches(values, r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"):
+        return False
+    return len(pc.unique(values)) >= _AT_LEAST and fits(values, "date", _COMPACT)

@@ -1,0 +1,269 @@
+"""A table that nobody has described: find out how it is written, and write that down as a `Source`.
+
+What is found is read at the same time, because types are decided on all rows. Memory: the text of the files where it is
+under a gibibyte, a part of its columns as text, and all columns in their types.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.sdk import BadInput
+from penstock.tables.contents import Text, decode, read_texts
+from penstock.tables.delimited import SUFFIXES, header_of, parse_csv
+from penstock.tables.dialects import find_dialect, find_encoding
+from penstock.tables.files import find_files
+from penstock.tables.guessing import SURELY_MISSING, Guess, guess, is_json, without_spellings
+from penstock.tables.names import require_column
+from penstock.tables.nested import json_paths, json_values
+from penstock.tables.reading import fetch_files, format_of, read_source
+from penstock.tables.source import JsonField, Source
+from penstock.tables.values import convert, name_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TEXT_AT_ONCE = 160 << 20
+"""So much text [bytes] is held as columns of text at a time."""
+_KEPT = 1 << 30
+_THREADS = 2
+_NAME = "data"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a person should know about how a table was read."""
+
+    column: str
+    """The column, by its name in the file; empty for the table as a whole."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Sniffed:
+    """An unknown table, read."""
+
+    source: Source
+    """How to read it: complete, with a type for every column."""
+    table: pa.Table
+    """What reading it gives: all columns, by their names in the file, and those from inside JSON."""
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass
+class _Found:
+    """What is known so far."""
+
+    columns: dict[str, pa.ChunkedArray] = field(default_factory=dict)
+    guesses: dict[str, Guess] = field(default_factory=dict)
+    fields: dict[str, JsonField] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+
+def sniff(
+    address: str,
+    *,
+    query: str = "",
+    without: Sequence[str] = (),
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Sniffed:
+    """Read a table of which only the address is known.
+
+    Args:
+        address: A file, a directory, a pattern or a URL; with `query`, the SQLAlchemy URL of a database.
+        query: What to ask the database for.
+        without: Columns to leave out, by their names in the file.
+        progress: Told the columns done and in all, as often as there is news.
+
+    Raises:
+        BadInput: There is no table, or none that can be read (who gave the address).
+        PenstockError: It cannot be reached (operator).
+    """
+    source = Source(uri=address, query=query)
+    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+        files = fetch_files(find_files(_NAME, source), Path(folder))
+        kind = format_of(files[0][1], source)
+        found = _Found()
+        if kind == "csv":
+            source = _sniff_texts(source, files, without, found, progress)
+        else:
+            _take_typed(source, files, without, found)
+    return _finish(source, found)
+
+
+def _sniff_texts(
+    source: Source,
+    files: Sequence[tuple[str, Path]],
+    without: Sequence[str],
+    found: _Found,
+    progress: Callable[[int, int], None],
+) -> Source:
+    """Read CSV, some columns at a time, and guess what each is."""
+    texts = _Texts(files)
+    first = next(iter(texts))
+    source = _with_dialect(source, texts.encoding, first, found)
+    names = header_of(first, source)
+    for column in without:
+        require_column(column, names, first.where)
+    wanted = [name for name in names if name not in without]
+    groups = max(1, min(len(wanted), -(-texts.size // _TEXT_AT_ONCE)))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for group in (wanted[at::groups] for at in range(groups)):
+            table = texts.table(source, names, group)
+            if not table.num_rows:
+                raise BadInput(
+                    f"{first.where}: has a header but no rows" if source.header else f"{first.where}: is empty"
+                )
+            columns = {name: table.column(name) for name in group}
+            del table
+            for name, (guessed, column) in zip(group, pool.map(_typed, columns.values()), strict=True):
+                found.columns[name], found.guesses[name] = column, guessed
+                columns.pop(name)
+            progress(len(found.columns), len(wanted))
+    found.columns = {name: found.columns[name] for name in wanted}
+    found.guesses = {name: found.guesses[name] for name in wanted}
+    return source.model_copy(update={"quoted_nulls": texts.quoted})
+
+
+def _typed(column: pa.ChunkedArray) -> tuple[Guess, pa.ChunkedArray]:
+    """A column in the type that it seems to have, while there is only one."""
+    guessed = guess(column)
+    if guessed.needed:
+        column = without_spellings(column, guessed.spellings)
+    return guessed, convert(column, guessed.kind, "", guessed.form) if guessed.kind != "string" else column
+
+
+def _with_dialect(source: Source, encoding: str, first: Text, found: _Found) -> Source:
+    dialect = find_dialect(first.content, first.where)
+    if encoding not in ("utf-8", "utf-16"):
+        found.notes.append(Note("", f"the text is not UTF-8; it is read as {encoding}"))
+    if not dialect.header:
+        found.notes.append(
+            Note("", "the first line looks like a row, so the columns are called column_1, column_2, ...")
+        )
+    changes = {"encoding": encoding, "delimiter": dialect.delimiter, "header": dialect.header, "strip": dialect.strip}
+    return source.model_copy(update={"format": "csv", **changes})
+
+
+class _Texts:
+    """The texts of all files, kept while they are small enough together."""
+
+    def __init__(self, files: Sequence[tuple[str, Path]]) -> None:
+        self._files = files
+        self.size = 0
+        self.encoding = ""
+        self.quoted = False
+        self._kept: list[Text] | None = []
+        for text in self._read():
+            self.size += len(text.content)
+            self.quoted |= b'"' in text.content
+            if self._kept is not None:
+                self._kept.append(text)
+                if self.size > _KEPT and len(self._kept) > 1:
+                    self._kept = None
+
+    def __iter__(self) -> Iterator[Text]:
+        return self._read() if self._kept is None else iter(self._kept)
+
+    def _read(self) -> Iterator[Text]:
+        for uri, path in self._files:
+            for text in read_texts(path, "", f"source {_NAME!r}: {uri}", SUFFIXES):
+                self.encoding = self.encoding or find_encoding(text.content, text.where)
+                yield Text(text.where, decode(text.content, self.encoding, text.where))
+
+    def table(self, source: Source, names: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        """Some columns of all texts, as text; empty ones are missing."""
+        import pyarrow as pa
+
+        plain = source.model_copy(update={"nulls": ("",), "quoted_nulls": True})
+        tables = []
+        for text in self:
+            here = header_of(text, source)
+            if set(here) != set(names):
+                lacks, more = (", ".join(sorted(a - b)) for a, b in ((set(names), set(here)), (set(here), set(names))))
+                what = " and ".join(filter(None, (lacks and f"lacks {lacks}", more and f"has {more} more")))
+                raise BadInput(
+                    f"{text.where}: {what} than the first file", "All files of a table have the same columns"
+                )
+            tables.append(parse_csv(text, plain, here, columns, {}))
+        return pa.concat_tables(tables)
+
+
+def _take_typed(source: Source, files: Sequence[tuple[str, Path]], without: Sequence[str], found: _Found) -> None:
+    """Read what brings its types along."""
+    table = read_source(_NAME, source, files, None)
+    for column in without:
+        require_column(column, table.column_names, f"source {_NAME!r}: {source.uri}")
+    if not table.num_rows:
+        raise BadInput(f"source {_NAME!r}: {source.uri}: has no rows")
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if name not in without:
+            found.columns[name] = column
+            found.guesses[name] = Guess(name_of(column.type))
+
+
+def _finish(source: Source, found: _Found) -> Sniffed:
+    """Decide what only all columns together can tell: missing values, JSON."""
+    import pyarrow as pa
+
+    nulls = _nulls(found)
+    for name, guessed in found.guesses.items():
+        spelled = [text for text in guessed.spellings if text in nulls]
+        if spelled and not guessed.needed:
+            found.columns[name] = without_spellings(found.columns[name], spelled)
+    for name in [n for n, g in found.guesses.items() if g.kind == "string" and is_json(found.columns[n])]:
+        _open_json(name, found)
+    for name, guessed in found.guesses.items():
+        _say(name, guessed, found)
+    changes = {
+        "types": {name: guessed.kind for name, guessed in found.guesses.items()},
+        "formats": {name: guessed.form for name, guessed in found.guesses.items() if guessed.form},
+        "fields": found.fields,
+        "nulls": nulls,
+    }
+    source = Source.model_validate({**source.model_dump(exclude_defaults=True), **changes})
+    return Sniffed(source, pa.table(found.columns), tuple(found.notes))
+
+
+def _nulls(found: _Found) -> tuple[str, ...]:
+    """The spellings of missing values: sure ones, those that a type needs, and those that several columns have."""
+    needed = {text for guessed in found.guesses.values() if guessed.needed for text in guessed.spellings}
+    often = Counter(text for guessed in found.guesses.values() for text in guessed.spellings)
+    nulls = {text for text, columns in often.items() if text in SURELY_MISSING or text in needed or columns > 1}
+    return ("", *sorted(nulls))
+
+
+def _open_json(name: str, found: _Found) -> None:
+    """Make columns of the values inside a column of JSON, in its place."""
+    import pyarrow as pa
+
+    column = found.columns.pop(name)
+    del found.guesses[name]
+    paths = json_paths(column)
+    taken = {*found.columns, name}
+    for path, values in zip(paths, json_values(column, paths, name, str), strict=True):
+        new = ".".join([name, *map(str, path)])
+        if new in taken:
+            continue
+        array = pa.chunked_array([values])
+        guessed = guess(array) if pa.types.is_string(array.type) else Guess(name_of(array.type))
+        if guessed.kind in ("int", "float") and pa.types.is_string(array.type):
+            guessed = Guess("string")  # a text in JSON is a text, like a number in quotes that is a code
+        if guessed.needed or guessed.kind == "bool":
+            guessed = guessed if guessed.kind == name_of(array.type) else Guess("string")
+        found.columns[new] = convert(array, guessed.kind, "", guessed.form)
+        found.guesses[new] = guessed
+        found.fields[new] = JsonField(column=name, path=path)
+    found.notes.append(Note(name, f"holds JSON; {len(paths)} values inside it are columns of their own"))
+
+
+def _say(name: str, guessed: Guess, found: _Found) -> None:
+    if guessed.forms:
+        ways = " or ".join(guessed.forms[:3])
+        found.notes.append(Note(name, f"may be written as {ways}; it is read as text until 'formats' says which"))
