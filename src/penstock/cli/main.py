@@ -12,11 +12,14 @@ import click
 from penstock import __version__
 
 COMMANDS = {
+    "init": ("penstock.cli.init", "Start a pipeline from a table."),
     "run": ("penstock.cli.run", "Run a compiled pipeline on this machine."),
     "runs": ("penstock.cli.runs", "List, show, compare and remove runs."),
     "ui": ("penstock.cli.ui", "Look at all runs in a browser."),
+    "report": ("penstock.cli.report", "Write everything known of a run as one HTML page."),
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),
     "compile": ("penstock.cli.compile", "Compile pipelines to KFP's PipelineSpec."),
+    "schema": ("penstock.cli.schema", "Review a pipeline's schema against newer data."),
     "components": ("penstock.cli.components", "List the components, or show one's interface."),
     "setup": ("penstock.cli.setup", "Install what pipelines run on, from the locks that came with Penstock."),
     "doctor": ("penstock.cli.doctor", "Say what is installed, what is missing, and how to mend it."),

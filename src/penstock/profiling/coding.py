@@ -46,7 +46,7 @@ class Coded:
         present = ~self.missing
         used = np.bincount(self.codes[present], minlength=self.size)
         if np.count_nonzero(used) <= size:
-            new = np.cumsum(used > 0) - 1
+            new = (np.cumsum(used > 0) - 1).astype(np.int64)
         elif self.ordered:
             below = np.cumsum(used) - used / 2
             new = np.minimum((below * size / max(used.sum(), 1)).astype(np.int64), size - 1)
@@ -104,7 +104,7 @@ def _bounds(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     import numpy as np
 
     most = int(np.clip(len(numbers) // _ROWS_A_BIN, 2, _MOST_BINS))
-    values = np.unique(numbers)
+    values: npt.NDArray[Any] = np.unique(numbers)
     if len(values) > most:
         quantiles = np.linspace(0, 1, most + 1)[1:-1]
         values = np.unique(np.quantile(numbers, quantiles, method="inverted_cdf"))

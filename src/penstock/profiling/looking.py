@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from penstock.artifacts.task import TaskKind
 from penstock.profiling.columns import column_type, encode, iso, numbers_of, profile_column
 from penstock.profiling.duplicates import repeated_rows
 from penstock.profiling.findings import about_columns, about_label, about_rows, about_sample, listed
 from penstock.profiling.labels import find_label
-from penstock.profiling.profile import ColumnProfile, Finding, FindingKind, Profile
+from penstock.profiling.profile import ColumnProfile, Finding, Profile, worst_first
 from penstock.profiling.suspects import find_dates_after
 from penstock.sdk import BadInput
 
@@ -31,8 +31,6 @@ _FEWEST_GROUPS = 50
 _LARGEST_GROUP = 0.05
 """Share of the rows that one customer, say, may have where customers are kept together."""
 _ID_WORDS = frozenset({"id", "uuid", "guid"})
-
-_ORDER: dict[str, int] = {kind: place for place, kind in enumerate(get_args(FindingKind))}
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def look(
         time_boundary=_boundary(table.column(time)) if time else None,
         group=group,
         equal_rows=equal_rows,
-        findings=tuple(sorted(findings, key=lambda found: _ORDER[found.kind])),
+        findings=worst_first(findings),
     )
 
 

@@ -5,7 +5,8 @@ Pure data: who measures is in the neighbouring modules, and who draws conclusion
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +27,7 @@ FindingKind = Literal[
     "label_missing",
     "rare_class",
     "imbalance",
+    "source",
     "duplicate_key",
     "equal_rows",
     "duplicate_column",
@@ -34,7 +36,6 @@ FindingKind = Literal[
     "identifier",
     "time",
     "renamed",
-    "source",
 ]
 """What a finding is about; the order is that of gravity, worst first."""
 
@@ -136,6 +137,12 @@ class Finding(_Seen):
         return self.kind in GRAVE
 
 
+def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Order findings by gravity; those of one kind stay as they are."""
+    order = {kind: place for place, kind in enumerate(get_args(FindingKind))}
+    return tuple(sorted(findings, key=lambda found: order[found.kind]))
+
+
 class Profile(_Seen):
     """A table."""
 
@@ -163,6 +170,10 @@ class Profile(_Seen):
             KeyError: There is none of that name (caller).
         """
         return {column.name: column for column in self.columns}[name]
+
+    def with_findings(self, more: Sequence[Finding]) -> Profile:
+        """The same with more findings, each in its place."""
+        return self.model_copy(update={"findings": worst_first([*self.findings, *more])})
 
     def about(self, name: str, *kinds: str) -> tuple[Finding, ...]:
         """The findings of some kinds about a column."""

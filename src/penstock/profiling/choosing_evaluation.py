@@ -1,0 +1,68 @@
+"""What a candidate must show before it is blessed: metrics by task, honest bounds, slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.profiling.choices import Because
+from penstock.profiling.columns_used import Use
+from penstock.profiling.profile import ColumnProfile, Profile
+
+_MOST_SLICED = 3
+_SLICED_VALUES = range(2, 11)
+"""How many values a column may have whose every value is looked at."""
+_SLICED_SHARE = 0.02
+"""Share of the rows that at least two of these values must have."""
+_METRICS = {
+    "binary": ("AUC", "BinaryAccuracy", "Precision", "Recall", "BinaryCrossentropy", "Calibration"),
+    "multiclass": ("SparseCategoricalAccuracy", "SparseCategoricalCrossentropy"),
+    "regression": ("RootMeanSquaredError", "MeanAbsoluteError", "MeanLabel", "MeanPrediction"),
+}
+
+
+def choose_evaluation(profile: Profile, uses: Mapping[str, Use]) -> dict[str, Any]:
+    """Choose the parameters of `evaluator`."""
+    slices = sliced_columns(profile, uses)
+    skill = {
+        "class_name": "Skill",
+        "per_slice_thresholds": [
+            {
+                "slicing_specs": [{}],
+                "threshold": Because(
+                    {
+                        "value_threshold": {"lower_bound": 0},
+                        "change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": -0.05},
+                    },
+                    "Better than the best constant answer, and not much worse than the last blessed model.",
+                ),
+            }
+        ],
+    }
+    metrics = [{"class_name": "ExampleCount"}, skill, *({"class_name": name} for name in _METRICS[profile.label.task])]
+    of_slices = [{"feature_keys": [name]} for name in slices]
+    config = {"slicing_specs": [{}, *of_slices], "metrics_specs": [{"metrics": metrics}]}
+    judged = int(profile.rows * 0.2)
+    smallest = max(30, min(1000, judged // 10))
+    return {
+        "eval_config": Because(
+            config,
+            "The language is TFMA's. A threshold holds for the interval, not for the point; what has no threshold is "
+            "reported and decides nothing.",
+        ),
+        "splits": Because(["train", "eval"], "The last one is judged."),
+        "min_slice_rows": Because(smallest, "A smaller slice cannot close the gate."),
+        "confidence": 0.95,
+    }
+
+
+def sliced_columns(profile: Profile, uses: Mapping[str, Use]) -> list[str]:
+    """The columns whose values are looked at one by one: few values, none of them nearly all rows."""
+    return [column.name for column in profile.columns if column.name in uses and _slices(column, uses)][:_MOST_SLICED]
+
+
+def _slices(column: ColumnProfile, uses: Mapping[str, Use]) -> bool:
+    if not uses[column.name].feature or column.role not in ("category", "boolean"):
+        return False
+    large = [count for count in column.top if count.rows >= _SLICED_SHARE * column.rows]
+    return column.distinct in _SLICED_VALUES and len(large) >= 2

@@ -1,0 +1,107 @@
+"""How the table is read, what identifies its rows, and which of them judge what was learnt from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.profiling.choices import Because
+from penstock.profiling.columns_used import Use
+from penstock.profiling.profile import Profile
+from penstock.tables.source import Source
+
+TABLE = "table"
+"""The source's name."""
+_FEWEST_TO_JUDGE = 40
+"""Rows that the evaluation should have, as far as the table has them [rows]."""
+
+
+def raw_label(profile: Profile) -> str:
+    """The label's column as it is read: by another name where the label is made from it."""
+    label = profile.label.column
+    if not profile.label.encoded:
+        return label
+    taken = {column.name for column in profile.columns}
+    name = f"{label}_as_given"
+    while name in taken:
+        name += "_"
+    return name
+
+
+def choose_ingest(profile: Profile, source: Source, uses: Mapping[str, Use]) -> dict[str, Any]:
+    """Choose the parameters of `ingest`.
+
+    Args:
+        profile: What was seen.
+        source: The source, with the profile's names.
+        uses: What becomes of each column.
+    """
+    label = profile.label
+    raw = raw_label(profile)
+    if raw != label.column:
+        source = source.renamed({raw: label.column})
+    chosen: dict[str, Any] = {"sources": {TABLE: _source(source)}}
+    chosen |= _identity(profile, uses)
+    if raw != label.column:
+        answers = ", ".join(f"{number} for {value!r}" for number, value in list(enumerate(label.classes))[:10])
+        derivation = {"op": "position_in", "column": raw, "values": list(label.classes)}
+        chosen["derive"] = Because({label.column: derivation}, f"A model learns numbers: {answers}.")
+    after = [name for name, use in uses.items() if use.known_after]
+    if after:
+        reasons = "\n".join(f"{uses[name].reason}." for name in after)
+        chosen["known_after"] = Because(
+            after,
+            f"Suspects, which no feature may be made from. Look at each; take out what is known in time.\n{reasons}",
+        )
+    left = [f"{name} {use.reason}." for name, use in uses.items() if not use.feature and not use.known_after]
+    features = [name for name, use in uses.items() if use.feature]
+    chosen["features"] = Because(features, "Left out:\n" + "\n".join(left)) if left else features
+    chosen["label"] = label.column
+    chosen["split"] = _split(profile, raw)
+    return chosen
+
+
+def _source(source: Source) -> dict[str, Any]:
+    """The source as it is written: what is the default is left out, what was found about it is explained."""
+    written: dict[str, Any] = source.model_dump(mode="json", exclude_defaults=True)
+    reasons = {
+        "columns": "Every part downstream takes such names: new name: name in the data.",
+        "types": "As all rows showed them; declared, so that other rows cannot change them.",
+        "nulls": "What stands for a missing value.",
+        "fields": "Values inside columns of JSON.",
+    }
+    if "://" not in source.uri:
+        reasons["uri"] = (
+            "A place on this machine; a cluster needs an address that it can reach (s3://, gs://, https://)."
+        )
+    return {key: Because(value, reasons[key]) if key in reasons else value for key, value in written.items()}
+
+
+def _identity(profile: Profile, uses: Mapping[str, Use]) -> dict[str, Any]:
+    if profile.key:
+        repeated = [found for found in profile.findings if found.kind == "duplicate_key"]
+        why = f"{repeated[0].text}: the first of them stays." if repeated else "No two rows have the same."
+        return {"key": Because(list(profile.key), why)}
+    if profile.equal_rows > 0.01 * profile.rows or not profile.equal_rows:
+        why = "Nothing names a row, so equal rows are different events; they lie on the same side of the split."
+        return {"duplicates": Because("keep_all", why)}
+    why = f"{profile.equal_rows:,} rows are equal to an earlier one in every column: copies, as rare as they are."
+    return {"duplicates": Because("keep_first", why)}
+
+
+def _split(profile: Profile, raw_label: str) -> Because:
+    if profile.time_column and profile.time_boundary is not None:
+        split = {"by": "time", "column": profile.time_column, "starts": {"eval": profile.time_boundary}}
+        return Because(split, "The past learns, the future judges, as it will be in use.")
+    share = round(min(0.5, max(0.3 if profile.rows < 1000 else 0.2, _FEWEST_TO_JUDGE / profile.rows)), 2)
+    fractions = {"train": round(1 - share, 2), "eval": share}
+    if profile.group:
+        group, why = (
+            [profile.group],
+            f"All rows of one {profile.group} are on one side: no model is judged on whom it knows.",
+        )
+    elif profile.key:
+        group, why = list(profile.key), "By a hash of the key: a row stays on its side when others come or go."
+    else:
+        group, why = [], "By a hash of the row's content: equal rows are on the same side, and stay there."
+    return Because({"by": "hash", "group": group, "fractions": fractions}, why)
