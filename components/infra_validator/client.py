@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from components.infra_validator.logic import BATCH_ROWS, Row, v1_body, v2_body
+from components.infra_validator.logic import BATCH_ROWS, Row, Score, score_of, v1_body, v2_body
 
 NAME = "candidate"
 """The model's name on the server under test."""
@@ -47,21 +47,17 @@ class Client:
         """
         self._ask("GET", f"{_V2_PATH}/ready")
 
-    def scores_v1(self, rows: Sequence[Row]) -> list[float]:
+    def scores_v1(self, rows: Sequence[Row]) -> list[Score]:
         """Score rows in one V1 request."""
         answer = self._ask("POST", V1_PATH, v1_body(rows))
-        return _scores(lambda: [float(prediction["score"]) for prediction in answer["predictions"]])
+        return _scores(lambda: [score_of(prediction["score"]) for prediction in answer["predictions"]])
 
-    def scores_v2(self, rows: Sequence[Row]) -> list[float]:
+    def scores_v2(self, rows: Sequence[Row]) -> list[Score]:
         """Score rows in one V2 request, with the tensor types that the server announces."""
         if not hasattr(self, "_inputs"):
             self._inputs = self._ask("GET", _V2_PATH)["inputs"]
         answer = self._ask("POST", f"{_V2_PATH}/infer", v2_body(rows, self._inputs))
-        return _scores(
-            lambda: [
-                float(value) for output in answer["outputs"] if output["name"] == "score" for value in output["data"]
-            ]
-        )
+        return _scores(lambda: [s for output in answer["outputs"] if output["name"] == "score" for s in _rows(output)])
 
     def close(self) -> None:
         """Close the connection."""
@@ -84,19 +80,28 @@ class Client:
             raise Refused(f"not JSON: {text[:100]!r}") from None
 
 
-def one_by_one(score: Callable[[Sequence[Row]], list[float]], rows: Sequence[Row]) -> list[float]:
+def one_by_one(score: Callable[[Sequence[Row]], list[Score]], rows: Sequence[Row]) -> list[Score]:
     """Score rows, a request each."""
     return [value for row in rows for value in score([row])]
 
 
-def in_batches(score: Callable[[Sequence[Row]], list[float]], rows: Sequence[Row]) -> list[float]:
+def in_batches(score: Callable[[Sequence[Row]], list[Score]], rows: Sequence[Row]) -> list[Score]:
     """Score rows, many to a request."""
     starts = range(0, len(rows), BATCH_ROWS)
     return [value for start in starts for value in score(rows[start : start + BATCH_ROWS])]
 
 
-def _scores(read: Callable[[], list[float]]) -> list[float]:
+def _scores(read: Callable[[], list[Score]]) -> list[Score]:
     try:
         return read()
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(f"the answer has not the form of a prediction: {type(error).__name__} {error}") from None
+
+
+def _rows(output: Any) -> list[Score]:
+    """An output tensor of shape [rows, k], whose data is flat, row by row."""
+    rows, width = output["shape"]
+    numbers = score_of(output["data"])
+    if len(numbers) != rows * width:
+        raise ValueError(f"{len(numbers)} numbers for the shape {output['shape']}")
+    return [numbers[start : start + width] for start in range(0, len(numbers), width)]

@@ -18,6 +18,8 @@ from penstock.artifacts import Consequence, Decision, Reason, Verdict
 
 Row = dict[str, Any]
 """Raw feature to value, None where it is missing."""
+Score = tuple[float, ...]
+"""What a model says of a row: one number, or one a class."""
 
 SINGLE_ROWS = 32
 """How many golden rows are also sent one at a time, per protocol."""
@@ -34,7 +36,7 @@ class Golden:
     """Raw rows with the scores that the trainer's own model gave them."""
 
     rows: Sequence[Row]
-    scores: Sequence[float]
+    scores: Sequence[Score]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def read_golden(document: object) -> Golden:
     """Read the content of `golden.json`.
 
     Raises:
-        ValueError: It is not `{"rows": [{...}], "scores": [finite number]}` of equal lengths (whoever trained).
+        ValueError: It is not `{"rows": [{...}], "scores": [...]}` of equal lengths, each score a finite number or,
+            for several classes, a list of as many in each row (whoever trained).
     """
     rows = document.get("rows") if isinstance(document, dict) else None
     scores = document.get("scores") if isinstance(document, dict) else None
@@ -65,9 +68,28 @@ def read_golden(document: object) -> Golden:
         raise ValueError('it must be {"rows": [...], "scores": [...]}, both of the same length')
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("each row must be an object {feature: value or null}")
-    if not all(type(score) in (int, float) and math.isfinite(score) for score in scores):
-        raise ValueError("each score must be a finite number")
-    return Golden(rows, scores)
+    read = [score_of(score) for score in scores]
+    if not all(math.isfinite(value) for score in read for value in score):
+        raise ValueError("each score must be finite")
+    if len({len(score) for score in read}) > 1:
+        raise ValueError("each score must be of the same length")
+    return Golden(rows, read)
+
+
+def score_of(value: object) -> Score:
+    """Read a score from JSON: a number, or a list of them.
+
+    Raises:
+        ValueError: It is neither.
+
+    Example:
+        >>> score_of(0.25), score_of([0.5, 0.25, 0.25])
+        ((0.25,), (0.5, 0.25, 0.25))
+    """
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(type(number) in (int, float) for number in values):
+        raise ValueError("each score must be a number, or a list of numbers")
+    return tuple(map(float, values))
 
 
 def v1_body(rows: Sequence[Row]) -> dict[str, Any]:
@@ -98,12 +120,12 @@ def v2_body(rows: Sequence[Row], inputs: Iterable[Mapping[str, Any]]) -> dict[st
     return {"inputs": tensors}
 
 
-def compare(subject: str, expected: Sequence[float], answered: Sequence[float], tolerance: float) -> Reason:
+def compare(subject: str, expected: Sequence[Score], answered: Sequence[Score], tolerance: float) -> Reason:
     """Hold served scores against the trainer's.
 
     Args:
         subject: How they were asked for.
-        expected: The trainer's scores, shape (n_rows,).
+        expected: The trainer's scores, shape (n_rows, k).
         answered: The server's scores, in the same order.
         tolerance: Largest difference; relative for expected scores beyond 1 in size.
 
@@ -114,19 +136,40 @@ def compare(subject: str, expected: Sequence[float], answered: Sequence[float], 
     if len(expected) != len(answered):
         text = f"{subject}: {len(answered)} scores came back for {len(expected)} rows"
         return Reason(rule=rule, subject=subject, verdict=Verdict.FAILED, text=text)
-    excess = [abs(a - e) / max(1.0, abs(e)) for e, a in zip(expected, answered, strict=True)]
-    differing = [index for index, value in enumerate(excess) if not value <= tolerance]  # NaN differs
+    pairs = list(zip(expected, answered, strict=True))
+    odd = next((row for row, (wanted, given) in enumerate(pairs) if len(wanted) != len(given)), None)
+    if odd is not None:
+        text = f"{subject}: golden row {odd} is scored with {len(answered[odd])} numbers, not {len(expected[odd])}"
+        return Reason(rule=rule, subject=subject, verdict=Verdict.FAILED, text=text)
+    off = [_most_off(*pair) for pair in pairs]
+    differing = [row for row, (share, _) in enumerate(off) if share > tolerance]
     if not differing:
         text = f"{len(expected)} rows are scored as by the trainer, within {tolerance:g}"
         evidence = {"rows": len(expected), "tolerance": tolerance}
         return Reason(rule=rule, subject=subject, verdict=Verdict.SUCCESSFUL, text=text, evidence=evidence)
-    worst = max(differing, key=lambda index: excess[index] if excess[index] == excess[index] else math.inf)
+    worst = max(differing, key=lambda row: off[row][0])
+    place = off[worst][1]
+    wanted, given = expected[worst][place], answered[worst][place]
+    several = len(expected[worst]) > 1
     text = (
         f"{subject}: {len(differing)} of {len(expected)} rows are scored otherwise than by the trainer; most of all "
-        f"golden row {worst}: {answered[worst]:.6g}, not {expected[worst]:.6g} (tolerance {tolerance:g})"
+        f"golden row {worst}{f', class {place}' if several else ''}: {given:.6g}, not {wanted:.6g} "
+        f"(tolerance {tolerance:g})"
     )
-    evidence = {"row": worst, "expected": expected[worst], "answered": answered[worst], "differing": len(differing)}
+    evidence = {"row": worst, "expected": wanted, "answered": given, "differing": len(differing)}
+    if several:
+        evidence["class"] = place
     return Reason(rule=rule, subject=subject, verdict=Verdict.FAILED, text=text, evidence=evidence)
+
+
+def _most_off(expected: Score, answered: Score) -> tuple[float, int]:
+    """How far the number that is furthest off lies from the expected one, and which it is.
+
+    In shares of the expected number where that is beyond 1 in size; endlessly where the answer is no number.
+    """
+    shares = [abs(given - wanted) / max(1.0, abs(wanted)) for wanted, given in zip(expected, answered, strict=True)]
+    known = [math.inf if math.isnan(share) else share for share in shares]
+    return max(known), known.index(max(known))
 
 
 def loads_in_time(timeout_seconds: float) -> Reason:

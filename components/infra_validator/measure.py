@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.infra_validator import logic
 from components.infra_validator.client import V1_PATH, Client, Refused, Silent, in_batches, one_by_one
-from components.infra_validator.logic import Golden, Measured, Row
+from components.infra_validator.logic import Golden, Measured, Row, Score
 from components.infra_validator.process import Child
 from components.infra_validator.spec import InfraValidatorParams
 from penstock.artifacts import Reason, Verdict
@@ -55,7 +55,7 @@ def compare_answers(client: Client, server: Child, golden: Golden, params: Infra
     """Send the golden rows over both protocols, alone and together; one finding each, until the server is gone."""
     rows, scores = golden.rows, golden.scores
     few, few_scores = rows[: logic.SINGLE_ROWS], scores[: logic.SINGLE_ROWS]
-    asked: dict[str, tuple[Callable[[], list[float]], Sequence[float]]] = {
+    asked: dict[str, tuple[Callable[[], list[Score]], Sequence[Score]]] = {
         "V1, one row a request": (lambda: one_by_one(client.scores_v1, few), few_scores),
         "V1, many rows": (lambda: in_batches(client.scores_v1, rows), scores),
         "V2, one row a request": (lambda: one_by_one(client.scores_v2, few), few_scores),

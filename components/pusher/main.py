@@ -24,6 +24,7 @@ from penstock.artifacts import (
     TransformGraph,
     digest_tree,
 )
+from penstock.artifacts.task import TASK_FILE
 from penstock.sdk import BadInput, Context, PenstockError, main
 
 
@@ -53,6 +54,7 @@ def run(context: Context[PusherParams]) -> None:
             "schema_digest": schema.digest,
             "transform_graph_digest": graph.digest,
             "verdicts": {"model": words[0].verdict, "infra": words[1].verdict},
+            **_task(model),
         }
         document = logic.manifest(context.params.name, list_files(pushed.path), facts)
         pushed.write_json(logic.MANIFEST, document)
@@ -80,6 +82,17 @@ def _check_intact(artifact: Artifact) -> None:
             f"not pushed: {artifact.kind} at {artifact.uri} is damaged: its digest is {logic.short(found)}, not {asked}"
         )
         raise PenstockError(text, "Make it again")
+
+
+def _task(model: Model) -> dict[str, Any]:
+    """What the model answers, where it says so: older ones do not."""
+    try:
+        return {"task": model.read_task().model_dump(mode="json")}
+    except FileNotFoundError:
+        return {}
+    except ValidationError as error:
+        why = error.errors(include_url=False)[0]["msg"]
+        raise BadInput(f"not pushed: {TASK_FILE} of the model at {model.uri} cannot be read: {why}") from None
 
 
 def _thresholds(evaluation: ModelEvaluation, blessing: ModelBlessing) -> dict[str, Any]:

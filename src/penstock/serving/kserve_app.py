@@ -1,4 +1,7 @@
-"""What KServe's web application does with bad requests: short answers, no tracebacks, no endless bodies."""
+"""What KServe's web application does otherwise here.
+
+It answers bad requests shortly and without tracebacks, reads no endless bodies, and says what classes are called.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput
+from kserve.protocol.rest import v2_endpoints
+from kserve.protocol.rest.v2_datamodels import MetadataTensor, ModelMetadataResponse
+from pydantic import ConfigDict
 from starlette.exceptions import HTTPException
 
 from penstock.serving.requests import BadRequest
@@ -16,10 +22,23 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 """A body may be this long [bytes]; longer ones are refused before they are read."""
 
 
+class Output(MetadataTensor):  # type: ignore[misc]
+    """An output in a model's metadata, with `parameters` where it has any: KServe's own form drops them."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ModelMetadata(ModelMetadataResponse):  # type: ignore[misc]
+    """A model's metadata; of a model without `parameters` exactly KServe's."""
+
+    outputs: list[Output]
+
+
 def harden() -> None:
-    """Add our error answers and the limit on bodies to KServe's application, in this process."""
+    """Add our answers and the limit on bodies to KServe's application, in this process, before it has routes."""
     from kserve.model_server import app
 
+    v2_endpoints.ModelMetadataResponse = ModelMetadata
     app.add_exception_handler(BadRequest, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_v2)
     app.add_exception_handler(HTTPException, _say)

@@ -44,8 +44,10 @@ class BinaryRequest:
 class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
     """Answers both protocols with the scores of one SavedModel.
 
-    Ready once it has predicted. V1: `{"predictions": [{"score": 0.25}, ...]}`. V2: one output tensor `score`, FP32, of
-    shape [rows, 1]. Pickles as its folder, so that worker processes load it themselves.
+    Ready once it has predicted. V1: `{"predictions": [{"score": 0.25}, ...]}`, for a model of several classes
+    `{"score": [0.25, 0.5, 0.25]}`. V2: one output tensor `score`, FP32, of shape [rows, 1] or [rows, classes]; the
+    model's metadata names the classes in their order. Pickles as its folder, so that worker processes load it
+    themselves.
     """
 
     def __init__(self, name: str, folder: Path, max_rows: int) -> None:
@@ -67,8 +69,12 @@ class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
         return [{"name": n, "datatype": V2_DATATYPES[t][0], "shape": [-1]} for n, t in self._loaded.raw.items()]
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        """The output for V2's model metadata."""
-        return [{"name": SCORE, "datatype": "FP32", "shape": [-1, 1]}]
+        """The output for V2's model metadata, with the names of its classes where it has any."""
+        output: dict[str, Any] = {"name": SCORE, "datatype": "FP32", "shape": [-1, self._loaded.outputs]}
+        task = self._loaded.task
+        if task is not None and task.classes:
+            output["parameters"] = {"task": task.kind, "classes": list(task.classes)}
+        return [output]
 
     async def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> _Batch:
         """Read a request of either protocol."""
@@ -93,8 +99,10 @@ class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
         score = partial(self._loaded, payload.columns)
         scores = score() if rows <= _INLINE_ROWS else await asyncio.to_thread(score)
         if payload.request is None:
-            return {"predictions": [{SCORE: value} for value in scores.tolist()]}
-        output = InferOutput(SCORE, [rows, 1], "FP32", scores.reshape(rows, 1))
+            # A list of the classes' probabilities, but a plain number where there is one alone.
+            values = scores if scores.shape[1] > 1 else scores[:, 0]
+            return {"predictions": [{SCORE: value} for value in values.tolist()]}
+        output = InferOutput(SCORE, list(scores.shape), "FP32", scores)
         return InferResponse(
             payload.request.id or generate_uuid(),
             self.name,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from penstock.artifacts.features import FEATURES_FILE, MISSING, FeatureSpec, FeatureType
+from penstock.artifacts.task import TASK_FILE, Task
 from penstock.serving.requests import Columns, columns_of_rows
+
+_Document = TypeVar("_Document", bound=BaseModel)
 
 SIGNATURE = "serve_tensors"
 SCORE = "score"
@@ -35,6 +38,10 @@ class Predictor:
 
     def __init__(self, folder: Path) -> None:
         self.raw: dict[str, FeatureType] = _read_features(folder).raw
+        self.task: Task | None = _read_task(folder)
+        """What it answers; None for a model from before models said so, which has one number a row."""
+        self.outputs: int = self.task.outputs if self.task else 1
+        """How many numbers a row's score has."""
         self._loaded, self._signature = _load(_saved_model(folder), self.raw)
         self._dtypes = {name: spec.dtype for name, spec in self._signature.structured_input_signature[1].items()}
 
@@ -45,7 +52,8 @@ class Predictor:
             columns: One array per raw feature, shape (n_rows,), missing values in band.
 
         Returns:
-            Shape (n_rows,), float32: the probability of the positive class, or the estimate. Finite.
+            Shape (n_rows, outputs), float32: the probability of the positive class, of each class, or the estimate.
+            Finite.
 
         Raises:
             BadModel: The model puts out something else (whoever trained it).
@@ -55,12 +63,14 @@ class Predictor:
         tensors = {name: tf.constant(values, dtype=self._dtypes[name]) for name, values in columns.items()}
         scores: npt.NDArray[np.float32] = self._signature(**tensors)[SCORE].numpy()
         rows = len(next(iter(columns.values())))
-        if scores.shape not in ((rows, 1), (rows,)):
-            raise BadModel(f"the model puts out scores of shape {scores.shape} for {rows} rows, not ({rows}, 1)")
+        wanted = (rows, self.outputs)
+        if scores.shape != wanted and (scores.shape, self.outputs) != ((rows,), 1):
+            raise BadModel(f"the model puts out scores of shape {scores.shape} for {rows} rows, not {wanted}")
+        scores = scores.reshape(wanted)
         if not np.isfinite(scores).all():
-            row = int(np.flatnonzero(~np.isfinite(scores).reshape(-1))[0])
-            raise BadModel(f"the model's score for row {row} is {scores.reshape(-1)[row]}")
-        return scores.reshape(-1)
+            row, output = np.argwhere(~np.isfinite(scores))[0].tolist()
+            raise BadModel(f"the model's score for row {row} is {scores[row, output]}")
+        return scores
 
     def warm_up(self, folder: Path) -> None:
         """Predict once, one row and a batch, so that the first client waits for nothing.
@@ -99,15 +109,31 @@ def _saved_model(folder: Path) -> Path:
 def _read_features(folder: Path) -> FeatureSpec:
     path = folder / FEATURES_FILE
     try:
-        spec = FeatureSpec.model_validate_json(path.read_bytes())
+        spec = _read(path, FeatureSpec)
     except FileNotFoundError:
         raise BadModel(f"{folder} lacks {FEATURES_FILE}: it is not a model of Penstock's") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BadModel(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from None
     if not spec.raw:
         raise BadModel(f"{path} names no raw features")
     return spec
+
+
+def _read_task(folder: Path) -> Task | None:
+    path = folder / TASK_FILE
+    try:
+        task = _read(path, Task)
+    except FileNotFoundError:
+        return None
+    if task.kind == "multiclass" and len(task.classes) < 2:
+        raise BadModel(f"{path}: a multiclass model has at least two classes; it names {len(task.classes)}")
+    return task
+
+
+def _read(path: Path, kind: type[_Document]) -> _Document:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadModel(f"{path}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from None
 
 
 def _load(path: Path, raw: dict[str, FeatureType]) -> tuple[Any, Any]:

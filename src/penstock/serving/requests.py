@@ -43,6 +43,8 @@ _JSON_TYPES: dict[FeatureType, set[type]] = {
     "int": {int, bool, float, type(None)},
 }
 _A: dict[FeatureType, str] = {"string": "a string", "float": "a number", "int": "an integer"}
+_LONG_NAME = 200
+"""So much of an unknown name is looked at: comparing takes time with the square of the length."""
 _EXACT_FLOAT = 2.0**53
 """Up to here every integer has a float of its own: beyond it a float cannot stand for an integer."""
 
@@ -248,11 +250,26 @@ def _explain_row(row: object, raw: Mapping[str, FeatureType], place: str) -> str
 def _explain_names(given: Any, raw: Mapping[str, FeatureType], place: str, noun: str) -> str:
     unknown = sorted(set(given) - set(raw))
     if unknown:
-        near = difflib.get_close_matches(unknown[0], raw, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the model takes {', '.join(raw)}"
+        near = _nearest(unknown[0], raw)
+        hint = f"did you mean {near!r}?" if near else f"the model takes {', '.join(raw)}"
         return f"{place} has an unknown {noun} {unknown[0][:80]!r}; {hint}"
     missing = [name for name in raw if name not in given]
     return f"{place} lacks the {noun} {missing[0]!r}; where a value is missing, give null"
+
+
+def _nearest(name: str, raw: Mapping[str, FeatureType]) -> str | None:
+    """The feature that was meant, if one can be guessed.
+
+    A model has one spelling of a name, and a table that it came from may have another (`Total Charges`): they are
+    compared by their letters and digits alone.
+    """
+    spelt = {_letters(feature): feature for feature in raw}
+    near = difflib.get_close_matches(_letters(name[:_LONG_NAME]), spelt, n=1)
+    return spelt[near[0]] if near else None
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def _describe(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,6 +90,27 @@ def test_answers_that_differ_from_the_trainers(worker, model, tmp_path):
     assert "1 of 6 rows are scored otherwise than by the trainer" in judged.worst.text
     assert "qps" not in judged.metadata
     assert worker.judge(model, tmp_path / "wide", tolerance=0.003, **QUICK).decision.verdict == "Successful"
+
+
+def test_a_model_of_several_classes(worker, built, tmp_path):
+    judged = worker.judge(built / "classes", tmp_path / "good", **QUICK)
+    assert (judged.code, judged.error, judged.decision.verdict) == (0, "", "Successful")
+    spoilt = shutil.copytree(built / "classes", tmp_path / "model")
+    change_golden(spoilt, lambda golden: golden["scores"][2].reverse())
+    judged = worker.judge(spoilt, tmp_path / "bad", **QUICK)
+    failed = [reason for reason in judged.decision.reasons if reason.verdict == "Failed"]
+    assert [reason.rule for reason in failed] == ["same_answers"] * 4
+    assert {(reason.evidence["row"], reason.evidence["differing"]) for reason in failed} == {(2, 1)}
+    assert "golden row 2, class 0: " in judged.worst.text
+
+
+def test_a_model_with_fewer_classes_than_its_golden_rows(worker, built, tmp_path):
+    """One number a row, as older models have, against golden rows of three."""
+    model = shutil.copytree(built / "good", tmp_path / "model")
+    shutil.copy(built / "classes/golden.json", model)
+    judged = worker.judge(model, tmp_path / "out", **QUICK)
+    assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "same_answers")
+    assert "golden row 0 is scored with 1 numbers, not 3" in judged.worst.text
 
 
 def test_golden_rows_that_the_server_refuses(worker, model, tmp_path):

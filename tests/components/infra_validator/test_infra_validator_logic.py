@@ -17,18 +17,23 @@ def measured(**changes):
     return Measured(**{"p50_ms": 1.0, "p99_ms": 5.0, "qps": 500.0, "errors": 0, "first_error": "", **changes})
 
 
+def single(*numbers):
+    """Scores of one number a row."""
+    return [(number,) for number in numbers]
+
+
 def test_equal_answers_within_the_tolerance():
-    assert compare("V1", [0.5, 0.25], [0.500009, 0.249991], 1e-5).verdict == "Successful"
-    assert compare("V1", [0.5, 0.25], [0.50002, 0.25], 1e-5).verdict == "Failed"
+    assert compare("V1", single(0.5, 0.25), single(0.500009, 0.249991), 1e-5).verdict == "Successful"
+    assert compare("V1", single(0.5, 0.25), single(0.50002, 0.25), 1e-5).verdict == "Failed"
 
 
 def test_the_tolerance_is_relative_for_large_estimates():
-    assert compare("V1", [12000.0], [12000.1], 1e-5).verdict == "Successful"  # 0.1 of 12000 is 8.3e-6
-    assert compare("V1", [12000.0], [12000.2], 1e-5).verdict == "Failed"  # 1.7e-5
+    assert compare("V1", single(12000.0), single(12000.1), 1e-5).verdict == "Successful"  # 0.1 of 12000 is 8.3e-6
+    assert compare("V1", single(12000.0), single(12000.2), 1e-5).verdict == "Failed"  # 1.7e-5
 
 
 def test_the_row_that_differs_most_is_named_with_both_scores():
-    reason = compare("V2, many rows", [0.1, 0.2, 0.3, 0.4], [0.1, 0.21, 0.25, 0.4], 1e-3)
+    reason = compare("V2, many rows", single(0.1, 0.2, 0.3, 0.4), single(0.1, 0.21, 0.25, 0.4), 1e-3)
     assert reason.text == (
         "V2, many rows: 2 of 4 rows are scored otherwise than by the trainer; most of all golden row 2: 0.25, not 0.3 "
         "(tolerance 0.001)"
@@ -37,9 +42,25 @@ def test_the_row_that_differs_most_is_named_with_both_scores():
 
 
 def test_nan_and_a_wrong_number_of_scores_differ():
-    reason = compare("V1", [0.1, 0.2], [0.9, math.nan], 1e-3)
+    reason = compare("V1", single(0.1, 0.2), single(0.9, math.nan), 1e-3)
     assert (reason.verdict, reason.evidence["row"]) == ("Failed", 1)
-    assert "1 scores came back for 2 rows" in compare("V1", [0.1, 0.2], [0.1], 1e-3).text
+    assert "1 scores came back for 2 rows" in compare("V1", single(0.1, 0.2), single(0.1), 1e-3).text
+
+
+def test_of_several_classes_every_one_counts():
+    expected = [(0.2, 0.3, 0.5), (0.1, 0.1, 0.8)]
+    assert compare("V1", expected, [(0.2, 0.3, 0.5), (0.1, 0.1, 0.800009)], 1e-5).verdict == "Successful"
+    reason = compare("V1", expected, [(0.2, 0.3001, 0.4999), (0.3, 0.1, 0.61)], 1e-5)
+    assert reason.verdict == "Failed"
+    assert "most of all golden row 1, class 0: 0.3, not 0.1 (tolerance 1e-05)" in reason.text
+    assert reason.evidence == {"row": 1, "class": 0, "expected": 0.1, "answered": 0.3, "differing": 2}
+    hidden = compare("V1", expected, [(0.2, 0.3, 0.5), (0.1, math.nan, 0.8)], 1e-5)
+    assert (hidden.verdict, hidden.evidence["row"], hidden.evidence["class"]) == ("Failed", 1, 1)
+
+
+def test_classes_that_are_too_few_differ():
+    reason = compare("V1", [(0.2, 0.8), (0.5, 0.5)], [(0.2, 0.8), (1.0,)], 1e-5)
+    assert (reason.verdict, reason.text) == ("Failed", "V1: golden row 1 is scored with 1 numbers, not 2")
 
 
 def test_budgets_on_their_bounds_are_kept():
@@ -87,7 +108,9 @@ def test_a_blessing_needs_every_finding_to_be_good_and_one_at_least():
 
 def test_golden_rows_are_read():
     golden = read_golden({"rows": [{"a": None}], "scores": [1]})
-    assert golden == Golden([{"a": None}], [1])
+    assert golden == Golden([{"a": None}], [(1.0,)])
+    of_classes = read_golden({"rows": [{"a": 1}, {"a": 2}], "scores": [[0.25, 0.75], [1, 0]]})
+    assert of_classes.scores == [(0.25, 0.75), (1.0, 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +124,11 @@ def test_golden_rows_are_read():
         {"rows": [{}], "scores": [math.nan]},
         {"rows": [{}], "scores": ["1"]},
         {"rows": [{}], "scores": [True]},
+        {"rows": [{}], "scores": [[]]},
+        {"rows": [{}], "scores": [[0.5, "1"]]},
+        {"rows": [{}], "scores": [[0.5, math.inf]]},
+        {"rows": [{}, {}], "scores": [[0.5, 0.5], [0.5]]},
+        {"rows": [{}, {}], "scores": [[0.5, 0.5], 0.5]},
     ],
 )
 def test_damaged_golden_rows_are_refused(document):

@@ -64,6 +64,21 @@ def test_the_manifest_digests_every_file_and_itself(inputs, tmp_path):
     }
 
 
+def test_what_the_model_answers_comes_along_and_is_in_the_manifest(tmp_path):
+    task = {"kind": "multiclass", "classes": ["a", "b", "größer"]}
+    files = {"saved_model/saved_model.pb": b"graph", "features.json": "{}", "task.json": json.dumps(task)}
+    (tmp_path / "inputs").mkdir()
+    pushed = push(make_inputs(tmp_path / "inputs", files), tmp_path / "out")
+    assert pushed.read_json("manifest.json")["task"] == pushed.read_json("model/task.json") == task
+
+
+def test_a_damaged_task_pushes_nothing(tmp_path):
+    files = {"saved_model/saved_model.pb": b"graph", "features.json": "{}", "task.json": '{"kind": "ranking"}'}
+    (tmp_path / "inputs").mkdir()
+    with pytest.raises(BadInput, match=r"not pushed: task.json of the model at .* cannot be read: Input should be"):
+        push(make_inputs(tmp_path / "inputs", files), tmp_path / "out")
+
+
 def test_thresholds_hold_the_bounds_and_the_metrics_at_release(inputs, tmp_path):
     thresholds = push(inputs, tmp_path / "out").read_json("thresholds.json")
     assert thresholds["eval_config"] == EVAL_CONFIG

@@ -2,6 +2,8 @@
 
 Three raw features, one of each type. score = sigmoid(0.5*temp + 0.001*distance + 1.0*[carrier == "AA"] - 1), where a
 missing temp counts as 10, a missing distance as 1000, and a missing carrier as no carrier.
+
+And one of three classes, `on time`, `late` and `größer`, whose score is softmax(0, that logit, 0.1*temp).
 """
 
 from __future__ import annotations
@@ -23,18 +25,30 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
+CLASSES = ["on time", "late", "größer"]
+
+
 def score_by_hand(row: dict[str, Any]) -> float:
+    return 1 / (1 + math.exp(-_logit(row)))
+
+
+def scores_by_hand(row: dict[str, Any]) -> list[float]:
+    """What the model of three classes answers."""
+    odds = [1.0, math.exp(_logit(row)), math.exp(0.1 * (10.0 if row["temp"] is None else row["temp"]))]
+    return [each / sum(odds) for each in odds]
+
+
+def _logit(row: dict[str, Any]) -> float:
     temp = 10.0 if row["temp"] is None else row["temp"]
     distance = 1000 if row["distance"] is None else row["distance"]
-    logit = 0.5 * temp + 0.001 * distance + (1.0 if row["carrier"] == "AA" else 0.0) - 1.0
-    return 1 / (1 + math.exp(-logit))
+    return 0.5 * temp + 0.001 * distance + (1.0 if row["carrier"] == "AA" else 0.0) - 1.0
 
 
-def write_model(folder: Path, *, scale: float = 1.0, spins: int = 0) -> None:
+def write_model(folder: Path, *, scale: float = 1.0, spins: int = 0, classes: bool = False) -> None:
     """Write the model.
 
     A `scale` other than 1 makes it answer something else than its golden scores, and `spins` makes it slow: a loop of
-    that many steps for each prediction.
+    that many steps for each prediction. With `classes` it has three of them.
     """
     import tensorflow as tf
 
@@ -55,6 +69,8 @@ def write_model(folder: Path, *, scale: float = 1.0, spins: int = 0) -> None:
             if spins:
                 step = tf.while_loop(lambda i: i < spins, lambda i: [i + tf.size(carrier)], [tf.constant(0)])[0]
                 logit += 0.0 * tf.cast(step, tf.float32)
+            if classes:
+                return {"score": scale * tf.nn.softmax(tf.stack([tf.zeros_like(logit), logit, 0.1 * temp], axis=1))}
             return {"score": tf.reshape(scale * tf.sigmoid(logit), [-1, 1])}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
@@ -72,16 +88,18 @@ def write_model(folder: Path, *, scale: float = 1.0, spins: int = 0) -> None:
     module = Small()
     signatures = {"serve_tensors": module.serve_tensors, "serving_default": module.serving_default}
     tf.saved_model.save(module, str(folder / "saved_model"), signatures=signatures)
-    write_beside(folder)
+    write_beside(folder, classes=classes)
 
 
-def write_beside(folder: Path) -> None:
-    """The files beside the SavedModel."""
+def write_beside(folder: Path, *, classes: bool = False) -> None:
+    """The files beside the SavedModel; of one number a row without `task.json`, as older models are."""
     spec = {"label": "late", "raw": RAW, "transformed": {"temp": {"kind": "dense"}}}
     folder.joinpath("features.json").write_text(json.dumps(spec))
-    golden = {"rows": ROWS, "scores": [score_by_hand(row) for row in ROWS]}
+    golden = {"rows": ROWS, "scores": [scores_by_hand(row) if classes else score_by_hand(row) for row in ROWS]}
     folder.joinpath("golden.json").write_text(json.dumps(golden))
     folder.joinpath("history.json").write_text("{}")
+    if classes:
+        folder.joinpath("task.json").write_text(json.dumps({"kind": "multiclass", "classes": CLASSES}))
 
 
 if __name__ == "__main__":
@@ -89,3 +107,4 @@ if __name__ == "__main__":
     write_model(models / "good")
     write_model(models / "slow", spins=2_000_000)
     write_model(models / "nan", scale=math.nan)
+    write_model(models / "classes", classes=True)

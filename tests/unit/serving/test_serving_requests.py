@@ -77,6 +77,10 @@ def test_both_protocols_give_the_same_columns():
         ({"distance": "500"}, "'distance' must be an integer or null, not a string"),
         ({"carrier": "\ud800"}, "'carrier' is not valid Unicode"),
         ({"carier": "AA"}, "instances[1] has an unknown feature 'carier'; did you mean 'carrier'?"),
+        ({"CARRIER": "AA"}, "instances[1] has an unknown feature 'CARRIER'; did you mean 'carrier'?"),
+        ({" Dis-tance": 5}, "instances[1] has an unknown feature ' Dis-tance'; did you mean 'distance'?"),
+        ({"x" * 300: 5}, "the model takes carrier, temp, distance"),
+        ({"": 5}, "instances[1] has an unknown feature ''; the model takes carrier, temp, distance"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_row_and_feature(change, said):
