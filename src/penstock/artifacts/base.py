@@ -28,6 +28,9 @@ class Artifact:
     """The KFP type that the noun travels as."""
     summary: ClassVar[str] = ""
     """One line for tables."""
+    main_file: ClassVar[str] = ""
+    """The one file that its address names once it is published, for pages that show a single file; empty where the
+    address is the folder's."""
 
     def __init__(self, path: Path, uri: str = "", metadata: Mapping[str, Scalar] | None = None) -> None:
         self.path = path

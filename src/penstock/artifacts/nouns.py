@@ -211,7 +211,7 @@ class Report(Artifact):
     kind = "report"
     schema_title = "system.HTML"
     summary = "Everything known of a run, as one page."
-    file_name = "report.html"
+    main_file = "report.html"
 
 
 NOUNS: dict[str, type[Artifact]] = {

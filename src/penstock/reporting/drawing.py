@@ -51,7 +51,7 @@ _HEAD = re.compile(r'^<svg [^>]*?width="([\d.]+)" height="([\d.]+)" viewBox="([^
 _REFERENCE = re.compile(r'(id="|url\(#|href="#)([A-Za-z_][\w-]*)')
 
 
-def draw(chart: Chart, *, prefix: str = "") -> Figure:
+def draw(chart: Chart, *, prefix: str = "chart") -> Figure:
     """Draw a chart.
 
     The first of a process takes about 0.3 s, which is Vega's start; each further one 10 to 30 ms.
@@ -75,11 +75,16 @@ def tidy(svg: str, says: str, prefix: str) -> str:
     svg = re.sub(r"<g aria-label=\"[^\"]*\"", "<g", svg)
     while (shorter := _HOLLOW.sub("", svg)) != svg:
         svg = shorter
-    if prefix:
-        svg = _REFERENCE.sub(rf"\g<1>{prefix}-\g<2>", svg)
+    svg = _with_own_ids(svg, prefix)
     return _HEAD.sub(
         rf'<svg role="img" aria-label="{_for_sub(says)}" width="\1" height="\2" viewBox="\3">', svg, count=1
     )
+
+
+def _with_own_ids(svg: str, prefix: str) -> str:
+    """Vega numbers its ids on and on in one process; a page wants them unique, and the same each time."""
+    numbers: dict[str, int] = {}
+    return _REFERENCE.sub(lambda found: f"{found[1]}{prefix}-{numbers.setdefault(found[2], len(numbers))}", svg)
 
 
 def _with_title(found: re.Match[str]) -> str:

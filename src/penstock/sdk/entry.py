@@ -84,7 +84,7 @@ def execute(
             artifact.metadata.update(kind=artifact.kind, digest=_digest_output(spec, name, artifact))
         for name, path in partials.items():
             _replace(path, finals[name].path)
-        published = {n: type(a)(finals[n].path, a.uri, a.metadata) for n, a in bound.items()}
+        published = {n: type(a)(finals[n].path, _address(a), a.metadata) for n, a in bound.items()}
     finally:
         for path in partials.values():
             shutil.rmtree(path, ignore_errors=True)
@@ -148,9 +148,16 @@ def _output_parameters(spec: ComponentSpec, context: Context[Any]) -> dict[str, 
 
 
 def _digest_output(spec: ComponentSpec, name: str, artifact: Artifact) -> str:
-    if not any(artifact.path.iterdir()):
+    """The digest of what the output's address will name."""
+    content = artifact.path / artifact.main_file
+    if not any(artifact.path.iterdir()) or not content.exists():
         raise PenstockError(f"{spec.name} wrote nothing to its output {name!r}")
-    return digest_tree(artifact.path)
+    return digest_tree(content)
+
+
+def _address(artifact: Artifact) -> str:
+    """Where others find an output: its folder, or the one file of it that the Kubeflow page is to show."""
+    return f"{artifact.uri.rstrip('/')}/{artifact.main_file}" if artifact.main_file else artifact.uri
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -40,7 +40,10 @@ class RuntimeArtifact(_Message):
 
     def bind(self, noun: type[Artifact], path: Path | None = None) -> Artifact:
         """See it as one of our nouns, at its own place or at another."""
-        return noun(path or self.local_path(), self.uri, self.metadata)
+        place = path or self.local_path()
+        if noun.main_file and place.name == noun.main_file:  # the address names one file of the folder
+            place = place.parent
+        return noun(place, self.uri, self.metadata)
 
 
 class ArtifactList(_Message):

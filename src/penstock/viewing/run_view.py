@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from penstock.lineage.port import LineageStore
 
 
+def report_page(store: LineageStore, run: RunRecord) -> str:
+    """Write a run's report: one HTML page that needs nothing else.
+
+    Args:
+        store: The lineage that the run is from.
+        run: The run, with its executions.
+    """
+    from penstock.reporting.page import render
+
+    return render(run_view(run, store))
+
+
 def run_view(run: RunRecord, store: LineageStore | None = None) -> RunView:
     """See a run with everything that is known of it.
 

@@ -1,0 +1,1 @@
+"""Write what the artifacts of a run say as one page."""

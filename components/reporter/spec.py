@@ -1,0 +1,43 @@
+"""The interface of `reporter`."""
+
+from pydantic import Field
+
+from penstock.artifacts import (
+    Anomalies,
+    InfraBlessing,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    Report,
+    Statistics,
+    Tuning,
+)
+from penstock.sdk import ComponentSpec, In, Out, Params
+
+
+class ReporterParams(Params):
+    """What the page is called."""
+
+    title: str = Field(default="Report", min_length=1, max_length=200)
+    """The heading of the page."""
+
+
+SPEC = ComponentSpec(
+    name="reporter",
+    stage="analyse",
+    image="runtime",
+    summary="Write what the artifacts of a run say as one HTML page, which Kubeflow's UI shows.",
+    params=ReporterParams,
+    inputs={
+        "statistics": In(Statistics, optional=True),
+        "anomalies": In(Anomalies, optional=True),
+        "tuning": In(Tuning, optional=True),
+        "model": In(Model, optional=True),
+        "evaluation": In(ModelEvaluation, optional=True),
+        "blessing": In(ModelBlessing, optional=True),
+        "infra_blessing": In(InfraBlessing, optional=True),
+    },
+    outputs={"report": Out(Report)},
+    warm=("jinja2", "vl_convert"),
+    uses=("penstock.reporting",),
+)
