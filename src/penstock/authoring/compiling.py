@@ -17,7 +17,7 @@ import yaml
 
 from penstock.authoring.config import Config, read_config, shown
 from penstock.authoring.discovery import COMPILED_FILE, load_pipeline
-from penstock.authoring.freshness import mark
+from penstock.authoring.freshness import mark, seal
 from penstock.authoring.pipeline import Pipeline, WiringError
 from penstock.authoring.run_parameters import RunParameter, run_parameters
 from penstock.authoring.strict_yaml import reads_as_text
@@ -28,6 +28,7 @@ _HEADER = """\
 # Generated from pipeline.py and pipeline.yaml by `penstock compile {name}`; do not edit.
 # {description}
 {mark}
+{seal}
 """
 
 Build = Callable[[Pipeline], None]
@@ -63,8 +64,9 @@ def compile_whole(folder: Path, images: Mapping[str, str] | None = None) -> Comp
     settable = run_parameters(config, components)
     _, made = _build(config, build, settable, images or {})
     description = " ".join(config.file.description.split())
-    header = _HEADER.format(name=config.file.name, description=description, mark=mark(folder))
-    return Compiled(header + _text_of(made), components, settable)
+    content = _text_of(made)
+    header = _HEADER.format(name=config.file.name, description=description, mark=mark(folder), seal=seal(content))
+    return Compiled(header + content, components, settable)
 
 
 def compile_pipeline(folder: Path, images: Mapping[str, str] | None = None) -> str:

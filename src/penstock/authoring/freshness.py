@@ -1,18 +1,21 @@
-"""Whether `compiled.yaml` was made from the sources that lie beside it, told without compiling and without kfp.
+"""Whether `compiled.yaml` is what was made from the sources beside it, told without compiling and without kfp.
 
-Only the pipeline's own folder counts: what has changed in a component or in Penstock shows in `penstock compile
---check`, which compiles.
+Only the pipeline's own folder counts: what has changed in a component shows in `penstock compile --check`, which
+compiles. The header holds a digest of the sources, and one of everything below it, so that an edit by hand shows.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from penstock.artifacts.digest import digest_file, digest_json
+from penstock import __version__
+from penstock.artifacts.digest import digest_bytes, digest_file, digest_json
 from penstock.authoring.discovery import COMPILED_FILE
+from penstock.sdk import BadInput
 
 _MARK = "# sources: "
-_HEADER_LINES = 5
+_SEAL = re.compile(r"# content: (sha256:[0-9a-f]{64}), by Penstock (\S+)")
 
 
 def mark(folder: Path) -> str:
@@ -23,12 +26,44 @@ def mark(folder: Path) -> str:
     return f"{_MARK}{digest_json(listing)}"
 
 
+def seal(content: str) -> str:
+    """The line of a compiled pipeline's header that names what is below the header, and who made it."""
+    return f"# content: {digest_bytes(content.encode())}, by Penstock {__version__}"
+
+
 def is_stale(compiled: Path) -> bool:
     """Whether a source beside a compiled pipeline is not the one that it was made from.
 
     A file without the mark in its header was not made here, and is never stale.
     """
-    with compiled.open(encoding="utf-8", errors="replace") as lines:
-        header = [line.rstrip("\n") for line, _ in zip(lines, range(_HEADER_LINES), strict=False)]
+    header, _ = _split(compiled)
     marks = [line for line in header if line.startswith(_MARK)]
     return bool(marks) and (compiled.parent / "pipeline.py").is_file() and marks[0] != mark(compiled.parent)
+
+
+def check_seal(compiled: Path) -> None:
+    """Refuse a compiled pipeline that was edited by hand, or made by another version of Penstock.
+
+    A file without the seal in its header was not made here, and nothing is known of it.
+
+    Raises:
+        BadInput: It is not what `penstock compile` of this version wrote (caller).
+    """
+    header, content = _split(compiled)
+    for line in header:
+        if sealed := _SEAL.fullmatch(line):
+            again = f"Make it again: penstock compile {compiled.absolute().parent.name}"
+            if sealed[2] != __version__:
+                raise BadInput(f"{compiled} was compiled by Penstock {sealed[2]}, and this is {__version__}", again)
+            if sealed[1] != digest_bytes(content):
+                change = "Change pipeline.yaml or pipeline.py instead, and make it again"
+                raise BadInput(f"{compiled} was edited by hand", again.replace("Make it again", change))
+
+
+def _split(compiled: Path) -> tuple[list[str], bytes]:
+    """The lines of the header, and the bytes below it."""
+    content, header = compiled.read_bytes(), []
+    while content.startswith(b"#"):
+        line, _, content = content.partition(b"\n")
+        header.append(line.decode(errors="replace"))
+    return header, content

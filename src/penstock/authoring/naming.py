@@ -18,10 +18,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
         >>> nearest("x", ["evaluate", "train"])
         'known: evaluate, train'
         >>> nearest("x", [])
-        'there is none'
+        'none is known'
     """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"known: {', '.join(names)}" if names else "there is none"
+    return f"known: {', '.join(names)}" if names else "none is known"

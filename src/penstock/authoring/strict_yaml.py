@@ -32,6 +32,10 @@ _SCALARS = {
 }
 
 
+_DEEPEST = 100
+"""Mappings and lists in one another: more would overflow the stack."""
+
+
 class Document:
     """A YAML file's value, and the line on which each part of it stands.
 
@@ -69,15 +73,17 @@ def read_yaml(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BadInput(f"{path} is missing") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} cannot be read: it is not UTF-8 text, from byte {error.start + 1} on") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
     try:
         node = _compose(path, text)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadInput(f"{path}{line}: not YAML: {error.problem}") from None
     except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not YAML: {error}") from None
+        raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     lines: dict[Location, int] = {}
     value = _construct(path, node, (), lines) if node else None
     return Document(path, value, lines)
@@ -94,9 +100,13 @@ def reads_as_text(scalar: str) -> bool:
 
 
 def _compose(path: Path, text: str) -> yaml.Node | None:
+    depth = 0
     for event in yaml.parse(text, Loader=_CoreSchema):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        line = f":{event.start_mark.line + 1}" if event.start_mark else ""
+        if depth > _DEEPEST:
+            raise BadInput(f"{path}{line}: is nested too deeply")
         if getattr(event, "anchor", None) or getattr(event, "tag", None):
-            line = f":{event.start_mark.line + 1}" if event.start_mark else ""
             raise BadInput(f"{path}{line}: anchors, aliases and tags are not used here", "Write the value out")
     node: yaml.Node | None = yaml.compose(text, Loader=_CoreSchema)
     return node
@@ -119,7 +129,13 @@ def _construct(path: Path, node: yaml.Node, location: Location, lines: dict[Loca
         return _construct_mapping(path, node, location, lines)
     if isinstance(node, yaml.SequenceNode):
         return [_construct(path, item, (*location, i), lines) for i, item in enumerate(node.value)]
-    return _scalar(node.tag.rsplit(":", 1)[-1], node.value)
+    try:
+        node.value.encode()
+        return _scalar(node.tag.rsplit(":", 1)[-1], node.value)
+    except UnicodeEncodeError:
+        raise BadInput(f"{path}:{node.start_mark.line + 1}: half a character (a surrogate) is no text") from None
+    except ValueError:
+        raise BadInput(f"{path}:{node.start_mark.line + 1}: a number of {len(node.value):,} digits") from None
 
 
 def _construct_mapping(

@@ -54,7 +54,7 @@ def command(
       penstock run flights --json > run.json
     """
     from penstock.authoring.discovery import find_compiled
-    from penstock.authoring.freshness import is_stale
+    from penstock.authoring.freshness import check_seal, is_stale
     from penstock.authoring.settings import Settings, read_settings
     from penstock.running.display import open_display
     from penstock.running.report import report
@@ -63,6 +63,7 @@ def command(
     typed = _split(settings)
     read = read_settings(file) if file else Settings()
     compiled = find_compiled(pipeline)
+    check_seal(compiled)
     if is_stale(compiled):
         folder = compiled.parent
         click.echo(f"note: {folder.name} has changed since it was compiled: penstock compile {folder.name}", err=True)

@@ -16,6 +16,8 @@ from penstock.sdk.errors import BadInput
 T = TypeVar("T")
 
 REMEDY = "Compile the pipeline again"
+_DEEPEST = 200
+"""Mappings and lists in one another."""
 
 
 def load_documents(text: str, where: str) -> list[Any]:
@@ -29,11 +31,30 @@ def load_documents(text: str, where: str) -> list[Any]:
         BadInput: It is not YAML, holds more than plain data, or a key twice (caller).
     """
     try:
+        _check_size(text, where)
         return [document for document in yaml.load_all(text, Loader=_ClosedLoader) if document is not None]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         raise BadInput(f"{where}: {line}{getattr(error, 'problem', None) or 'not YAML'}", REMEDY) from None
+    except ValueError as error:  # a date that is none
+        raise BadInput(f"{where}: not YAML: {error}", REMEDY) from None
+
+
+def _check_size(text: str, where: str) -> None:
+    """Refuse what would overflow the stack of the C library, or grow without bound once it is read."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise _refused(event, where, "is nested too deeply")
+        if isinstance(event, yaml.AliasEvent):
+            raise _refused(event, where, "aliases are not used here")
+
+
+def _refused(event: yaml.Event, where: str, what: str) -> BadInput:
+    line = f"line {event.start_mark.line + 1}: " if event.start_mark else ""
+    return BadInput(f"{where}: {line}{what}", REMEDY)
 
 
 class _ClosedLoader(yaml.CSafeLoader):
@@ -42,11 +63,13 @@ class _ClosedLoader(yaml.CSafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a plain name", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key.value!r} is there twice", key.start_mark
                 )
-            seen.add(key.value) if isinstance(key.value, str) else None
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

@@ -16,6 +16,7 @@ from kfp import components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from penstock.authoring.compiling import check_compiled, compile_pipeline, compile_whole, write_compiled
+from penstock.authoring.freshness import check_seal
 from penstock.authoring.strict_yaml import read_yaml
 from penstock.sdk import BadInput
 
@@ -30,6 +31,18 @@ def plain(text: str) -> dict[str, Any]:
 def test_a_small_pipeline_compiles_to_the_golden_text(write_pipeline: Any) -> None:
     images = {"runtime": "example.com/runtime:1", "serving": "example.com/serving:1"}
     assert compile_pipeline(write_pipeline(), images) == GOLDEN.read_text()
+
+
+def test_what_is_compiled_is_sealed(write_pipeline: Any) -> None:
+    folder = write_pipeline()
+    assert write_compiled(folder)
+    check_seal(folder / "compiled.yaml")
+    text = (folder / "compiled.yaml").read_text()
+    (folder / "compiled.yaml").write_text(text.replace("defaultValue: 7", "defaultValue: 8"))
+    with pytest.raises(BadInput, match="edited by hand"):
+        check_seal(folder / "compiled.yaml")
+    assert write_compiled(folder)
+    assert (folder / "compiled.yaml").read_text() == text
 
 
 def test_kfp_itself_reads_it(write_pipeline: Any, tmp_path: Path) -> None:

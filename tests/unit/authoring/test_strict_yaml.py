@@ -82,3 +82,19 @@ def test_json_is_yaml(value: Any) -> None:
         json.dump(value, file)
         file.flush()
         assert read_yaml(Path(file.name)).value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: " + "[" * 100_000, r"x.yaml:1: is nested too deeply"),
+        ("".join(" " * level + "a:\n" for level in range(2000)), r"x.yaml:101: is nested too deeply"),
+        ("a: 1\nb: " + "9" * 5000, r"x.yaml:2: a number of 5,000 digits"),
+        ('a: "\\ud800"', r"x.yaml:1: half a character"),
+        ("a: \0", r"x.yaml: not YAML: unacceptable character #x0000"),
+    ],
+)
+def test_what_would_break_a_reader_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message) as caught:
+        read(tmp_path, text)
+    assert "\n" not in str(caught.value)
