@@ -133,6 +133,8 @@ def _unpack(path: Path, where: str, suffixes: tuple[str, ...]) -> Iterator[tuple
                 yield where, file.read()
     except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise BadInput(f"{where}: cannot be unpacked: {error}", "Is it whole, and what its name says?") from None
+    except OSError as error:
+        raise BadInput(f"{where}: cannot be read: {error.strerror or error}") from None
 
 
 def _members(file: BinaryIO, where: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:

@@ -66,8 +66,10 @@ def read_csv(
     """
     for text in read_texts(path, source.encoding, where, SUFFIXES):
         names = header_of(text, source)
+        if len(names) == 1:
+            _refuse_other_delimiter(text, source)
         table = parse_csv(text, source, names, choose(names, text.where), types)
-        locate = partial(_locate, text.content, source)
+        locate = partial(line_of, text.content, source)
         yield Piece(text.where, table, names, locate, as_text=True)
 
 
@@ -140,8 +142,8 @@ def parse_csv(
     return table
 
 
-def _locate(text: bytes, source: Source, row: int) -> str:
-    """The line on which a row begins; blank lines are no rows."""
+def line_of(text: bytes, source: Source, row: int) -> str:
+    """Say on which line a row begins; blank lines are no rows."""
     line, seen = 1, -1 if source.header else 0
     reader = csv.reader(_lines(text), delimiter=source.delimiter)
     for values in reader:
@@ -173,6 +175,18 @@ def _explain(text: Text, source: Source, names: Sequence[str]) -> None:
     more = f", and {count - len(wrong):,} more lines" if count > len(wrong) else ""
     what = f"{len(names):,} column{'s' if len(names) > 1 else ''}, but {shown}{more}"
     raise BadInput(f"{text.where}: cannot be read as CSV: the header names {what}", _ragged_hint(text, source, names))
+
+
+def _refuse_other_delimiter(text: Text, source: Source) -> None:
+    """Refuse a single column that another delimiter would make several of."""
+    rows = [row for row, _ in zip(_rows(text.content[:_HEADER_LIMIT], source.delimiter), range(100), strict=False)]
+    for mark, word in _DELIMITERS.items():
+        counts = {row[0].count(mark) for row in rows}
+        if mark != source.delimiter and len(rows) > 1 and len(counts) == 1 and counts != {0}:
+            raise BadInput(
+                f"{text.where}: has one column, {rows[0][0]!r}, with the same number of {word}s in every line",
+                f"Declare delimiter: {mark!r}",
+            )
 
 
 def _ragged_hint(text: Text, source: Source, names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from penstock.sdk import BadInput, PenstockError
+from penstock.tables.databases import check_url, copy_answer, fingerprint_answer, is_database
 from penstock.tables.source import Source
 from penstock.tables.spans import Spanned, has_spans, match_spans, select, span_digits, to_glob
 
@@ -41,6 +42,8 @@ class SourceFile:
     """Its address as it is opened: a local path, or a URL."""
     span: str = ""
     version: str = ""
+    query: str = ""
+    """What is asked of the database at the address; the file is its answer."""
 
 
 def find_files(name: str, source: Source) -> list[SourceFile]:
@@ -50,6 +53,11 @@ def find_files(name: str, source: Source) -> list[SourceFile]:
         BadInput: Nothing is there, or the address cannot be used (author of the configuration).
     """
     where = f"source {name!r}: {source.uri}"
+    if source.query:
+        check_url(source.uri, f"source {name!r}")
+        return [SourceFile(name, "answer.parquet", source.uri, source.uri, query=source.query)]
+    if is_database(source.uri):
+        raise BadInput(f"source {name!r}: the address of a database needs a query", "Give 'query', a SELECT")
     place = _find_place(source.uri, where)
     if has_spans(place.root):
         found = match_spans(place.root, place.list(to_glob(place.root)))
@@ -63,14 +71,25 @@ def find_files(name: str, source: Source) -> list[SourceFile]:
     else:
         files = [Spanned(found) for found in sorted(place.list(place.root))]
     if not files:
-        pattern = has_spans(place.root) or any(mark in place.root for mark in "*?[")
-        raise BadInput(f"{where}: {'no file fits' if pattern else 'no such file'}")
+        raise BadInput(f"{where}: {_why_none(place.root)}")
     below = len(_fixed_prefix(place.root, files))
     return [SourceFile(name, f.name[below:], place.shown(f.name), f.name, f.span, f.version) for f in files]
 
 
+def _why_none(root: str) -> str:
+    if has_spans(root) or any(mark in root for mark in "*?["):
+        return "no file fits"
+    if Path(root).is_dir():
+        return (
+            f"no table is in this directory: no name ends in {', '.join(SUFFIXES)}, nor in one of these and .gz or .zip"
+        )
+    return "no such file"
+
+
 def fingerprint(file: SourceFile) -> str:
     """What changes when the content changes: a digest, or the strong entity tag that a remote store keeps."""
+    if file.query:
+        return fingerprint_answer(file.place, file.query, f"source {file.source!r}: {file.uri}")
     tag = _entity_tag(file)
     if tag:
         return tag
@@ -79,7 +98,7 @@ def fingerprint(file: SourceFile) -> str:
 
 
 def copy_file(file: SourceFile, target: Path) -> tuple[int, str]:
-    """Copy a file byte for byte.
+    """Copy a file byte for byte, or a database's answer as Parquet.
 
     Returns:
         Its size [bytes] and its SHA-256, of what was written.
@@ -90,6 +109,10 @@ def copy_file(file: SourceFile, target: Path) -> tuple[int, str]:
     target.parent.mkdir(parents=True, exist_ok=True)
     sha, size = hashlib.sha256(), 0
     try:
+        if file.query:
+            copy_answer(file.place, file.query, target, f"source {file.source!r}: {file.uri}")
+            with target.open("rb") as answer:
+                return target.stat().st_size, hashlib.file_digest(answer, "sha256").hexdigest()
         with target.open("wb") as copy:
             for chunk in _chunks(file):
                 sha.update(chunk)
@@ -192,7 +215,17 @@ def _list_local(pattern: str) -> list[str]:
         return [
             f"{folder}/{p.relative_to(path).as_posix()}" for p in path.rglob("*") if p.is_file() and _counts(p.name)
         ]
-    return [name for name in glob.glob(pattern, recursive=True) if Path(name).is_file()]  # noqa: PTH207 - any root
+    if "**" in pattern:
+        return _list_deep(pattern)
+    return [name for name in glob.glob(pattern) if Path(name).is_file()]  # noqa: PTH207 - any root
+
+
+def _list_deep(pattern: str) -> list[str]:
+    """Files in folders of any depth; unlike glob, never through a link, which may lead back to where it is."""
+    first = pattern[: pattern.index("**")]
+    root = first[: first.rfind("/") + 1]
+    names = [p.relative_to(root or ".") for p in Path(root or ".").glob(pattern[len(root) :]) if p.is_file()]
+    return [f"{root}{name.as_posix()}" for name in names if not any(part.startswith(".") for part in name.parts)]
 
 
 def _list_remote(pattern: str) -> list[str]:

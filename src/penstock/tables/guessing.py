@@ -39,8 +39,10 @@ PERHAPS_MISSING = (
     "Unknown", "#DIV/0!", "#REF!", "#VALUE!", "#NUM!",
 )  # fmt: skip
 """Texts that mean one where all others in the column are numbers or dates, or where several columns have them."""
-INFINITE = r"^[-+]?(?i:inf|infinity|∞|1\.#INF)$"
+_INFINITE = r"^[-+]?(?i:inf|infinity|∞|1\.#INF)$"
 
+_LIKE_A_NUMBER = r"^\s*[-+]?[0-9]*[.,]?[0-9]+([eE][-+]?[0-9]+)?\s*$"
+_STRAYS = 0.01
 _FEW = 0.3
 _SAMPLE = 20_000
 _DATES = (
@@ -110,6 +112,50 @@ def guess(column: pa.ChunkedArray) -> Guess:  # noqa: PLR0911 - one a kind
     if len(forms) == 1:
         return Guess("timestamp" if has_time(forms[0]) else "date", forms[0], found, needed=bool(found))
     return Guess("string", "", found, forms=forms)
+
+
+def infinities(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Mark the values that mean infinity in a column that is of numbers but for them and missing values.
+
+    Returns:
+        Truth values of shape (n_rows,); none is true in a column of texts.
+    """
+    import pyarrow.compute as pc
+
+    if not _mostly_numbers(column):
+        return _nowhere(column)
+    wild = pc.fill_null(pc.match_substring_regex(column, _INFINITE), False)
+    if pc.any(wild).as_py() and guess(column.filter(pc.invert(wild))).kind in ("int", "float"):
+        return wild
+    return _nowhere(column)
+
+
+def strays(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Mark the values that are no numbers in a column where nearly all others are.
+
+    Returns:
+        Truth values of shape (n_rows,); none is true where a column is one of texts, or of numbers.
+    """
+    import pyarrow.compute as pc
+
+    if not _mostly_numbers(column):
+        return _nowhere(column)
+    odd = pc.fill_null(pc.invert(pc.match_substring_regex(column, _LIKE_A_NUMBER)), False)
+    count = pc.sum(odd).as_py() or 0
+    return odd if 0 < count < _STRAYS * (len(column) - column.null_count) else _nowhere(column)
+
+
+def _mostly_numbers(column: pa.ChunkedArray) -> bool:
+    import pyarrow.compute as pc
+
+    head = column.slice(0, _SAMPLE).drop_null()
+    return 2 * (pc.sum(pc.match_substring_regex(head, _LIKE_A_NUMBER)).as_py() or 0) > len(head)
+
+
+def _nowhere(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    return pa.chunked_array([pa.repeat(False, len(column))])
 
 
 def distinct(column: pa.ChunkedArray) -> pa.ChunkedArray:

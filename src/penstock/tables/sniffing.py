@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from penstock.sdk import BadInput
 from penstock.tables.contents import Text, decode, read_texts
-from penstock.tables.delimited import SUFFIXES, header_of, parse_csv
+from penstock.tables.delimited import SUFFIXES, header_of, line_of, parse_csv
 from penstock.tables.dialects import find_dialect, find_encoding
 from penstock.tables.files import find_files
-from penstock.tables.guessing import SURELY_MISSING, Guess, guess, is_json, without_spellings
+from penstock.tables.guessing import SURELY_MISSING, Guess, guess, infinities, is_json, strays, without_spellings
 from penstock.tables.names import require_column
 from penstock.tables.nested import json_paths, json_values
 from penstock.tables.reading import fetch_files, format_of, read_source
@@ -34,6 +34,9 @@ _TEXT_AT_ONCE = 160 << 20
 _KEPT = 1 << 30
 _THREADS = 2
 _NAME = "data"
+
+Rows = Sequence[int]
+"""Numbers of rows, from 0, ascending."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,16 @@ def _sniff_texts(
                 )
             columns = {name: table.column(name) for name in group}
             del table
-            for name, (guessed, column) in zip(group, pool.map(_typed, columns.values()), strict=True):
+            for name, (guessed, column, wild, stray) in zip(group, pool.map(_typed, columns.values()), strict=True):
+                if wild:
+                    where, text, more = texts.locate(source, name, wild)
+                    raise BadInput(
+                        f"{where}: column {name!r} has an infinite value, {text!r}{more}",
+                        "Mend the data, or leave the column out",
+                    )
+                if stray:
+                    where, text, more = texts.locate(source, name, stray)
+                    found.notes.append(Note(name, f"is text, but nearly all are numbers; {where} has {text!r}{more}"))
                 found.columns[name], found.guesses[name] = column, guessed
                 columns.pop(name)
             progress(len(found.columns), len(wanted))
@@ -131,12 +143,16 @@ def _sniff_texts(
     return source.model_copy(update={"quoted_nulls": texts.quoted})
 
 
-def _typed(column: pa.ChunkedArray) -> tuple[Guess, pa.ChunkedArray]:
-    """A column in the type that it seems to have, while there is only one."""
+def _typed(column: pa.ChunkedArray) -> tuple[Guess, pa.ChunkedArray, Rows, Rows]:
+    """A column in the type that it seems to have; the rows with an infinite value; those that alone are no numbers."""
+    import pyarrow.compute as pc
+
     guessed = guess(column)
-    if guessed.needed:
-        column = without_spellings(column, guessed.spellings)
-    return guessed, convert(column, guessed.kind, "", guessed.form) if guessed.kind != "string" else column
+    if guessed.kind != "string":
+        plain = without_spellings(column, guessed.spellings) if guessed.needed else column
+        return guessed, convert(plain, guessed.kind, "", guessed.form), [], []
+    wild, stray = (pc.indices_nonzero(mark(column)).to_pylist() for mark in (infinities, strays))
+    return guessed, column, wild, [] if guessed.forms else stray
 
 
 def _with_dialect(source: Source, encoding: str, first: Text, found: _Found) -> Source:
@@ -177,6 +193,17 @@ class _Texts:
                 self.encoding = self.encoding or find_encoding(text.content, text.where)
                 yield Text(text.where, decode(text.content, self.encoding, text.where))
 
+    def locate(self, source: Source, column: str, rows: Rows) -> tuple[str, str, str]:
+        """Where the first of some rows is, what it has in a column, and how many more there are."""
+        row = rows[0]
+        more = f" ({len(rows) - 1:,} more)" if len(rows) > 1 else ""
+        for text in self:
+            table = parse_csv(text, source, header_of(text, source), [column], {})
+            if row < table.num_rows:
+                return f"{text.where}: {line_of(text.content, source, row)}", str(table.column(0)[row]), more
+            row -= table.num_rows
+        raise AssertionError(f"there is no row {rows[0]}")
+
     def table(self, source: Source, names: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """Some columns of all texts, as text; empty ones are missing."""
         import pyarrow as pa
@@ -204,8 +231,17 @@ def _take_typed(source: Source, files: Sequence[tuple[str, Path]], without: Sequ
         raise BadInput(f"source {_NAME!r}: {source.uri}: has no rows")
     for name, column in zip(table.column_names, table.columns, strict=True):
         if name not in without:
-            found.columns[name] = column
-            found.guesses[name] = Guess(name_of(column.type))
+            found.guesses[name] = _of_typed(column)
+            found.columns[name] = convert(column, found.guesses[name].kind, "", found.guesses[name].form)
+
+
+def _of_typed(column: pa.ChunkedArray) -> Guess:
+    """What a column is whose type came with it; a text is no number, even if it looks like one, but may be a date."""
+    kind = name_of(column.type)
+    if kind != "string":
+        return Guess(kind)
+    guessed = guess(column)
+    return guessed if guessed.kind in ("date", "timestamp") and not guessed.needed else Guess("string")
 
 
 def _finish(source: Source, found: _Found) -> Sniffed:
@@ -252,11 +288,7 @@ def _open_json(name: str, found: _Found) -> None:
         if new in taken:
             continue
         array = pa.chunked_array([values])
-        guessed = guess(array) if pa.types.is_string(array.type) else Guess(name_of(array.type))
-        if guessed.kind in ("int", "float") and pa.types.is_string(array.type):
-            guessed = Guess("string")  # a text in JSON is a text, like a number in quotes that is a code
-        if guessed.needed or guessed.kind == "bool":
-            guessed = guessed if guessed.kind == name_of(array.type) else Guess("string")
+        guessed = _of_typed(array)
         found.columns[new] = convert(array, guessed.kind, "", guessed.form)
         found.guesses[new] = guessed
         found.fields[new] = JsonField(column=name, path=path)

@@ -101,6 +101,8 @@ class Source(Declaration):
             raise ValueError(f"in 'columns' and in 'fields': {', '.join(both)}; give one of them another name")
         if self.query and (self.first_span or self.last_span or self.newest_spans):
             raise ValueError("the answer to a query has no spans; choose its rows by WHERE")
+        if self.query and self.format != "auto":
+            raise ValueError("the answer to a query has no format of its own; leave 'format' out")
         return self
 
     def renamed(self, names: dict[str, str]) -> Source:
