@@ -53,11 +53,12 @@ def command(home: Path, run: str, pipeline: str, output: Path | None, open_brows
         open_page(target)
 
 
-def check_target(target: Path, *, made: bool = False) -> None:
+def check_target(target: Path, *, option: str = "--output", made: bool = False) -> None:
     """See that a page can be put there, before it is made.
 
     Args:
         target: The file to write.
+        option: Where it was named.
         made: Whether its folder is made where there is none.
 
     Raises:
@@ -66,9 +67,9 @@ def check_target(target: Path, *, made: bool = False) -> None:
     from penstock.sdk import BadInput
 
     if target.is_dir():
-        raise BadInput(f"--output: {target} is a folder", "Name a file in it")
+        raise BadInput(f"{option}: {target} is a folder", "Name a file in it")
     if not made and not target.absolute().parent.is_dir():
-        raise BadInput(f"--output: there is no folder {target.absolute().parent}", "Make it, or name another")
+        raise BadInput(f"{option}: there is no folder {target.absolute().parent}", "Make it, or name another")
 
 
 def write_page(target: Path, page: str) -> None:

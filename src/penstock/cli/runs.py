@@ -22,6 +22,7 @@ from penstock.cli.output import (
 from penstock.cli.store import check_pipeline, open_lineage
 
 if TYPE_CHECKING:
+    from penstock.lineage.port import LineageStore
     from penstock.lineage.questions import Comparison
     from penstock.lineage.records import RunRecord
 
@@ -176,23 +177,38 @@ def remove(home: Path, runs: tuple[str, ...], older_than: int | None, force: boo
 @command.command(name="compare")
 @click.argument("runs", metavar="RUN RUN...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Show also what does not differ.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write two runs side by side as one HTML page.")
 @json_option
 @click.pass_obj
-def compare(home: Path, runs: tuple[str, ...], every: bool, as_json: bool) -> None:
+def compare(home: Path, runs: tuple[str, ...], every: bool, html: Path | None, as_json: bool) -> None:
     """Compare runs: parameters, code, data, metrics, verdicts, durations; what differs is marked with '*'.
 
     \b
     Examples:
       penstock runs compare flights-20260101T120000-0a1b flights-20260102T120000-2c3d
       penstock runs compare RUN RUN RUN --all
+      penstock runs compare RUN RUN --html difference.html
     """
     from penstock.lineage.questions import compare as lay_side_by_side
 
     if len(runs) < 2:
         raise click.UsageError("Name two runs or more.", click.get_current_context())
+    if html and len(runs) > 2:
+        raise click.UsageError("--html shows two runs; name no more.", click.get_current_context())
     store = open_lineage(home)
-    comparison = lay_side_by_side([store.run(run) for run in runs])
+    records = [store.run(run) for run in runs]
+    if html:
+        _write_comparison(store, records, html)
+    comparison = lay_side_by_side(records)
     print_json(comparison) if as_json else _show_comparison(comparison, every)
+
+
+def _write_comparison(store: LineageStore, records: list[RunRecord], target: Path) -> None:
+    from penstock.cli.report import check_target, write_page
+    from penstock.viewing.comparison_view import comparison_page
+
+    check_target(target, option="--html")
+    write_page(target, comparison_page(store, *records))
 
 
 def _show_comparison(comparison: Comparison, every: bool) -> None:

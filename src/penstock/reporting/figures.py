@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from penstock.artifacts.plots import Curve, EvaluationPlots, ModelPlots
+from penstock.artifacts.plots import Curve, EvaluationPlots, Histogram, ModelPlots
 from penstock.reporting import charts
 from penstock.reporting.drawing import Chart
 from penstock.reporting.formats import number, percent, words
@@ -13,6 +13,8 @@ from penstock.reporting.views import EvaluationView, FeatureView, TrainingView, 
 CANDIDATE, BASELINE = "candidate", "baseline"
 MOST_CLASSES = 8
 """Curves of so many classes are told apart in one picture."""
+FEW_CLASSES = 3
+"""Of so many classes two models are shown in one picture."""
 MOST_VALUES = 8
 """So many of a text's values are drawn."""
 _TABLE_ROWS = 25
@@ -71,66 +73,74 @@ def _top_values(view: FeatureView) -> list[str]:
     return sorted(shares, key=lambda value: (-shares[value], value))[:MOST_VALUES]
 
 
-def performance(view: EvaluationView) -> Iterator[Chart]:
-    """The curves, matrices and histograms of one evaluation, candidate and baseline over each other."""
-    plots = view.plots
-    if plots is None:
-        return
-    models = {CANDIDATE: plots.candidate, **({BASELINE: plots.baseline} if plots.baseline else {})}
+def performance(plots: EvaluationPlots, models: Mapping[str, ModelPlots] | None = None) -> Iterator[Chart]:
+    """The curves, matrices and histograms of models over each other.
+
+    Args:
+        plots: What they were judged on.
+        models: By name, the one in question first; candidate and baseline of `plots` where None.
+    """
+    if models is None:
+        models = {CANDIDATE: plots.candidate, **({BASELINE: plots.baseline} if plots.baseline else {})}
     yield from _curves(models, "roc", "ROC curve", "false positive rate", "true positive rate", diagonal=True)
     yield from _curves(models, "precision_recall", "Precision and recall", "recall", "precision", diagonal=False)
     yield from _calibration(models, plots)
     for role, model in models.items():
         if model.confusion:
             yield _confusion(role, model, plots)
-    if plots.candidate.scores:
-        found = plots.candidate.scores
-        yield Chart(
-            spec=charts.histograms(found, "score", colors=charts.SERIES[2:]),
-            title="Scores by label, candidate",
-            says="How the candidate's scores are distributed, by what the label is.",
-            note="The less the two overlap, the better the model tells them apart.",
-            columns=("label", "from", "to", "rows"),
-            rows=tuple(
-                (label, low, high, count)
-                for label, h in found.items()
-                for low, high, count in zip(h.edges[:-1], h.edges[1:], h.counts, strict=True)
-            ),
-        )
+    for role, model in list(models.items())[:1]:
+        if model.scores:
+            yield Chart(
+                spec=charts.histograms(model.scores, "score", colors=charts.SERIES[2:]),
+                title=f"Scores by label, {role}",
+                says=f"How the scores of {role} are distributed, by what the label is.",
+                note="The less the two overlap, the better the model tells them apart.",
+                columns=("label", "from", "to", "rows"),
+                rows=_bins(model.scores),
+            )
     residuals = {role: model.residuals for role, model in models.items() if model.residuals}
     if residuals:
+        spans = "; ".join(f"{role} from {number(h.edges[0])} to {number(h.edges[-1])}" for role, h in residuals.items())
         yield Chart(
             spec=charts.histograms(residuals, "estimate minus label"),
             title="Residuals",
-            says="How far the estimates lie from the labels: "
-            + "; ".join(f"{role} from {number(h.edges[0])} to {number(h.edges[-1])}" for role, h in residuals.items()),
+            says=f"How far the estimates lie from the labels: {spans}.",
             note="Right of zero the estimate is too high.",
             columns=("model", "from", "to", "rows"),
-            rows=tuple(
-                (role, low, high, count)
-                for role, h in residuals.items()
-                for low, high, count in zip(h.edges[:-1], h.edges[1:], h.counts, strict=True)
-            ),
+            rows=_bins(residuals),
         )
+
+
+def _bins(found: Mapping[str, Histogram]) -> tuple[tuple[str, float, float, int], ...]:
+    return tuple(
+        (name, low, high, count)
+        for name, h in found.items()
+        for low, high, count in zip(h.edges[:-1], h.edges[1:], h.counts, strict=True)
+    )
 
 
 def _curves(
     models: Mapping[str, ModelPlots], which: str, title: str, x: str, y: str, *, diagonal: bool
 ) -> Iterator[Chart]:
+    first = next(iter(models))
+    classes = list(getattr(models[first], which))
+    single = len(classes) == 1
     found: dict[str, Curve] = {}
-    classes = list(getattr(models[CANDIDATE], which))
-    for role, model in models.items():
+    colors, dashed = [], []
+    for place, (role, model) in enumerate(models.items()):
+        if place and not single and len(classes) > FEW_CLASSES:
+            continue
         for name, curve in list(getattr(model, which).items())[:MOST_CLASSES]:
-            if len(classes) == 1:
-                found[role] = curve
-            elif role == CANDIDATE:
-                found[name] = curve
+            key = role if single else f"{name}, {role}" if len(classes) <= FEW_CLASSES and len(models) > 1 else name
+            found[key] = curve
+            colors.append(charts.SERIES[place if single else classes.index(name) if name in classes else -1])
+            dashed += [key] if place else []
     if not found:
         return
     areas = "; ".join(f"{name} {number(c.area)}" for name, c in found.items() if c.area is not None)
     note = f"Area below: {areas}." if areas else ""
-    if len(classes) > 1:
-        note = f"Each class against the rest, candidate. {note}"
+    if not single:
+        note = f"Each class against the rest. {note}"
         if len(classes) > MOST_CLASSES:
             note += f" The first {MOST_CLASSES} of {len(classes)} classes."
     yield Chart(
@@ -140,7 +150,8 @@ def _curves(
             y,
             diagonal=diagonal,
             unit_square=True,
-            dashed=(BASELINE,) if len(classes) == 1 else (),
+            colors=colors,
+            dashed=dashed,
         ),
         title=title,
         says=f"{y.capitalize()} over {x} for {', '.join(found)}. {note}".strip(),
@@ -159,12 +170,12 @@ def _thinned(curve: Curve) -> list[tuple[float, float]]:
 def _calibration(models: Mapping[str, ModelPlots], plots: EvaluationPlots) -> Iterator[Chart]:
     regression = plots.task == "regression"
     found = {}
-    for role, model in models.items():
+    for place, (role, model) in enumerate(models.items()):
         if regression and model.estimate_by_label:
             found[role] = model.estimate_by_label
         elif len(model.calibration) == 1:
             found[role] = next(iter(model.calibration.values()))
-        elif role == CANDIDATE:
+        elif not place:
             found.update(dict(list(model.calibration.items())[:MOST_CLASSES]))
     if not found:
         return
@@ -175,13 +186,13 @@ def _calibration(models: Mapping[str, ModelPlots], plots: EvaluationPlots) -> It
     }
     mean = "; ".join(f"{name} {number(value, 3)}" for name, value in gap.items())
     title = "Estimate and label" if regression else "Calibration"
+    points = {name: [(b.mean_score, b.mean_label, b.lower, b.upper) for b in bins] for name, bins in found.items()}
     yield Chart(
-        spec=charts.calibration(
-            {name: [(b.mean_score, b.mean_label, b.lower, b.upper) for b in bins] for name, bins in found.items()}, x, y
-        ),
+        spec=charts.calibration(points, x, y),
         title=title,
         says=f"{title}: {y} over {x} in bins of equally many rows. Mean distance from the diagonal: {mean}.",
-        note=f"On the dashed line both agree; the mean distance from it is {mean}. {percent(plots.confidence)} intervals.",
+        note="On the dashed line both agree."
+        f" Mean distance from it: {mean}. Intervals at {percent(plots.confidence)} confidence.",
         columns=("series", "rows", x, y, "lower", "upper"),
         rows=tuple(
             (n, b.rows, b.mean_score, b.mean_label, b.lower, b.upper) for n, bins in found.items() for b in bins

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.artifacts import Verdict
 from penstock.reporting import formats
-from penstock.reporting.views import GRAVITY, RunView
+from penstock.reporting.views import GRAVITY, ComparisonView, RunView
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -39,6 +39,13 @@ def render(view: RunView) -> str:
     from penstock.reporting.run_page import context
 
     return template("run.html.j2").render(context(view))
+
+
+def render_comparison(view: ComparisonView) -> str:
+    """Write the page of two runs side by side, as `render` does that of one."""
+    from penstock.reporting.comparison_page import context
+
+    return template("comparison.html.j2").render(context(view))
 
 
 def template(name: str) -> Template:

@@ -64,7 +64,7 @@ def context(view: RunView) -> dict[str, Any]:
         "bars": time_bars(view),
         "data": [data_part(pen, part) for part in found.data],
         "training": [(part, pen.all(figures.training(part))) for part in found.training],
-        "performance": [(part, pen.all(figures.performance(part))) for part in found.evaluations if part.plots],
+        "performance": [(part, pen.all(figures.performance(part.plots))) for part in found.evaluations if part.plots],
         "slices": [slices_part(part) for part in found.evaluations if part.slices],
         "importance": [(part, pen.all([figures.importance(part)])) for part in found.evaluations],
         "fairness": [(part, pen.all(figures.groups(part))) for part in found.evaluations if part.gaps],

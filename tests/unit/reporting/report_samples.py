@@ -1,4 +1,4 @@
-"""Artifacts and views with everything in them, small enough to work out by hand; names that would break a careless page."""
+"""Artifacts and views with everything in them, small enough to work out by hand, with names that break careless pages."""
 
 from __future__ import annotations
 
