@@ -83,9 +83,9 @@ def code_column(name: str, column: pa.ChunkedArray) -> Coded:
 
     missing = column.is_null().to_numpy()
     if is_.is_string(column.type) or is_.is_dictionary(column.type):
-        words, codes = encode(column)
-        of_words = np.where(missing, len(words), codes).astype(np.int64)
-        return Coded(name, of_words, len(words) + 1, missing, False, _few(words))
+        dictionary, numbered = encode(column)
+        of_words = np.where(missing, len(dictionary), numbered).astype(np.int64)
+        return Coded(name, of_words, len(dictionary) + 1, missing, False, _few(dictionary))
     numbers = numbers_of(column)
     codes = np.zeros(len(column), dtype=np.int64)
     bounds = _bounds(numbers)
