@@ -87,6 +87,7 @@ def header_of(text: Text, source: Source) -> list[str]:
         raise BadInput(f"{text.where}: is empty")
     if not source.header:
         return [f"column_{number}" for number in range(1, len(first) + 1)]
+    first = [name.strip() for name in first] if source.strip else first
     twice = sorted({name for name in first if first.count(name) > 1})
     if twice:
         shown = ", ".join(repr(name) for name in twice[:_SHOWN])
@@ -116,7 +117,9 @@ def parse_csv(
     )
     quoted = b'"' in text.content
     parse = pcsv.ParseOptions(delimiter=source.delimiter, newlines_in_values=quoted)
-    read = pcsv.ReadOptions(column_names=None if source.header else list(names))
+    read = pcsv.ReadOptions()
+    if source.strip or not source.header:
+        read.column_names, read.skip_rows_after_names = list(names), int(source.header)
     try:
         try:
             table = pcsv.read_csv(pa.BufferReader(text.content), read, parse, convert)

@@ -202,10 +202,11 @@ def _number(values: pa.ChunkedArray, forms: list[str], found: tuple[str, ...]) -
     """Choose among ways to write a number, if they all mean the same."""
     import pyarrow.compute as pc
 
+    plain = pc.match_substring_regex(values, r"^-?[0-9]*$")
     meanings = [convert(values, "float", "", form) for form in forms]
-    if any(not meaning.equals(meanings[0]) for meaning in meanings):
-        return Guess("string", "", found, forms=tuple(forms))
-    whole = not pc.any(pc.match_substring(values, point_of(forms[0]))).as_py()
+    if pc.all(plain).as_py() or any(not meaning.equals(meanings[0]) for meaning in meanings):
+        return Guess("string", "", found, forms=() if pc.all(plain).as_py() else tuple(forms))
+    whole = not pc.any(pc.match_substring(values, point_of(forms[0]))).as_py() and fits(values, "int", forms[0])
     return Guess("int" if whole else "float", forms[0], found, needed=bool(found))
 
 
