@@ -57,12 +57,12 @@ def compile_whole(folder: Path, images: Mapping[str, str] | None = None) -> Comp
         BadInput: The wiring or the values are wrong (the pipeline's author).
     """
     config = read_config(folder)
-    build = _load_build(folder)
+    build = load_build(folder)
     # What a run may set is typed by the components that the tasks run, and those are known once it has been built.
-    components, _ = _build(config, build, {}, images or {})
+    components = build_pipeline(config, build, {}, images or {})[0].components
     config.check_tasks(components)
     settable = run_parameters(config, components)
-    _, made = _build(config, build, settable, images or {})
+    _, made = build_pipeline(config, build, settable, images or {})
     description = " ".join(config.file.description.split())
     content = _text_of(made)
     header = _HEADER.format(name=config.file.name, description=description, mark=mark(folder), seal=seal(content))
@@ -113,17 +113,26 @@ def diff(present: str, wanted: str, path: Path) -> str:
     return "".join(lines)
 
 
-def _load_build(folder: Path) -> Build:
+def load_build(folder: Path) -> Build:
+    """The function `build` of a pipeline's `pipeline.py`.
+
+    Raises:
+        BadInput: There is none (the pipeline's author).
+    """
     build = getattr(load_pipeline(folder), "build", None)
     if not callable(build):
         raise BadInput(f"{shown(folder / 'pipeline.py')}: has no function `build(p: Pipeline)`")
     return build  # type: ignore[no-any-return]
 
 
-def _build(
+def build_pipeline(
     config: Config, build: Build, settable: Mapping[str, RunParameter], images: Mapping[str, str]
-) -> tuple[dict[str, ComponentSpec], Any]:
-    """Run `build` under kfp; returns the components by task, and what kfp made."""
+) -> tuple[Pipeline, Any]:
+    """Run `build` under kfp; returns the pipeline with its tasks, and what kfp made.
+
+    Raises:
+        BadInput: The wiring or the values are wrong (the pipeline's author).
+    """
     from kfp import dsl
 
     from penstock.authoring.kfp_component import docstring, function, parameter_of
@@ -145,7 +154,7 @@ def _build(
         raise
     except Exception as error:
         raise BadInput(f"{_line(config.folder, error)}: {' '.join(str(error).split())}") from error
-    return built[0].components, made
+    return built[0], made
 
 
 def _line(folder: Path, error: Exception) -> str:

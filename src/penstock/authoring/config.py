@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,17 +131,21 @@ class Config:
         Raises:
             BadInput: `tasks`, `execution` or `run_may_set` names an unknown task or parameter (the file's author).
         """
+        for problem in self.unknown_tasks(known):
+            raise problem
+
+    def unknown_tasks(self, known: Mapping[str, ComponentSpec]) -> Iterator[BadInput]:
+        """Everything that is said of tasks and parameters that the pipeline does not have."""
         for section in ("tasks", "execution"):
             for task in getattr(self.file, section):
                 if task not in known:
-                    raise self.wrong((section, task), f"there is no such task; {nearest(task, known)}")
+                    yield self.wrong((section, task), f"there is no such task; {nearest(task, known)}")
         for index, name in enumerate(self.file.run_may_set):
             task, _, parameter = name.partition(".")
             if task not in known:
-                raise self.wrong(("run_may_set", index), f"{name!r} names no task; {nearest(task, known)}")
-            fields = known[task].params.model_fields
-            if parameter not in fields:
-                raise self.wrong(
+                yield self.wrong(("run_may_set", index), f"{name!r} names no task; {nearest(task, known)}")
+            elif parameter not in (fields := known[task].params.model_fields):
+                yield self.wrong(
                     ("run_may_set", index), f"{name!r} names no parameter of {task}; {nearest(parameter, fields)}"
                 )
 

@@ -45,12 +45,14 @@ class Task:
         name: Its name in the pipeline.
         spec: The component that it runs.
         kfp: KFP's own task, for settings that only KFP has.
+        inputs: The outputs of other tasks that it takes, by its own names for them.
     """
 
-    def __init__(self, name: str, spec: ComponentSpec, kfp: Any) -> None:
+    def __init__(self, name: str, spec: ComponentSpec, kfp: Any, inputs: Mapping[str, Output]) -> None:
         self.name = name
         self.spec = spec
         self.kfp = kfp
+        self.inputs = inputs
 
     def __getitem__(self, output: str) -> Output:
         """An output, by the name that the component's spec gives it.
@@ -123,7 +125,8 @@ class Pipeline:
         made.set_display_name(name)
         made.after(*(task.kfp for task in after))
         _set_execution(made, self._config.file.execution.get(name, Execution()))
-        self._tasks[name] = Task(name, component, made)
+        taken = {key: given for key, given in inputs.items() if isinstance(given, Output)}
+        self._tasks[name] = Task(name, component, made, taken)
         return self._tasks[name]
 
     @contextmanager
@@ -141,6 +144,11 @@ class Pipeline:
             for task in gates:
                 nested.enter_context(dsl.If(task.gate == "open", name=f"{task.name} is open"))
             yield
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """The tasks added so far, by name: each behind those that it takes something from."""
+        return dict(self._tasks)
 
     @property
     def components(self) -> dict[str, ComponentSpec]:
