@@ -68,11 +68,18 @@ def fingerprint_answer(url: str, query: str, where: str) -> str:
     return f"sha256:{sha.hexdigest()}"
 
 
-def copy_answer(url: str, query: str, target: Path, where: str) -> None:
+def copy_answer(url: str, query: str, target: Path, where: str, *, most: int = 0) -> None:
     """Write an answer as Parquet.
 
     Columns are int64, float64, bool, date32, timestamp, or text where the database gives something else or several
     kinds. The whole answer decides, not its first rows.
+
+    Args:
+        url: The database.
+        query: What to ask it.
+        target: The file to write.
+        where: Names the source in messages.
+        most: Stop once there are so many rows [rows]; 0: all of them.
 
     Raises:
         BadInput: The query fails, or gives no table (author of the configuration).
@@ -82,14 +89,16 @@ def copy_answer(url: str, query: str, target: Path, where: str) -> None:
     import pyarrow.parquet as pq
 
     with tempfile.TemporaryFile() as spool:
-        schema, count = pa.schema([]), 0
+        schema, count, taken = pa.schema([]), 0, 0
         for names, rows in _batches(url, query, where):
             columns = [as_array([row[at] for row in rows], f"{where}: column {n!r}") for at, n in enumerate(names)]
             batch = pa.record_batch(columns, names)
             schema = _joined(schema, batch.schema) if count else batch.schema
             with pa.ipc.new_stream(spool, batch.schema) as stream:
                 stream.write_batch(batch)
-            count += 1
+            count, taken = count + 1, taken + batch.num_rows
+            if most and taken >= most:
+                break
         spool.seek(0)
         with pq.ParquetWriter(target, schema) as writer:
             for _ in range(count):

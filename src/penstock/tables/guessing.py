@@ -149,7 +149,8 @@ def _mostly_numbers(column: pa.ChunkedArray) -> bool:
     import pyarrow.compute as pc
 
     head = column.slice(0, _SAMPLE).drop_null()
-    return 2 * (pc.sum(pc.match_substring_regex(head, _LIKE_A_NUMBER)).as_py() or 0) > len(head)
+    like = pc.or_(pc.match_substring_regex(head, _LIKE_A_NUMBER), pc.match_substring_regex(head, _INFINITE))
+    return 2 * (pc.sum(like).as_py() or 0) > len(head)
 
 
 def _nowhere(column: pa.ChunkedArray) -> pa.ChunkedArray:
