@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.artifacts.task import TaskKind
-from penstock.profiling.columns import column_type, encode, iso, numbers_of, profile_column
+from penstock.profiling.columns import column_type, encode, encode_texts, iso, numbers_of, profile_column
 from penstock.profiling.duplicates import repeated_rows
 from penstock.profiling.findings import about_columns, about_label, about_rows, about_sample, listed
 from penstock.profiling.labels import find_label
@@ -74,11 +74,11 @@ def look(
             f"the table has {table.num_rows:,} rows", f"At least {FEWEST_ROWS} are needed to learn and judge"
         )
     names = [name for name in table.column_names if name not in wishes.drop]
+    table = encode_texts(table.select(names))
     columns = []
     for done, name in enumerate(names):
         progress(done, len(names))
         columns.append(profile_column(name, originals.get(name, name), table.column(name)))
-    table = table.select(names)
     by_name = {column.name: column for column in columns}
     label = find_label(by_name[wishes.label], table.column(wishes.label), wishes.task)
     features = [column for column in columns if column.name != wishes.label]

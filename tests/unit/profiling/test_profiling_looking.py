@@ -101,7 +101,7 @@ def test_wishes_that_cannot_be_are_refused(wishes, message):
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(BadInput, match="has 49 rows. At least 50"):
+    with pytest.raises(BadInput, match=r"has 49 rows\. At least 50"):
         seen(customers(49))
 
 
