@@ -19,6 +19,7 @@ from components.evaluator.plan import Plan
 from components.evaluator.resampling import Kernel, standard_errors
 from components.evaluator.slices import cut
 from penstock.artifacts import Model
+from penstock.artifacts.task import Task
 from penstock.sdk import BadInput
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Job:
     seed: int
     scratch: Path
     """For what an engine must write down on its way."""
+    task: Task | None = None
+    """What the models answer; None where they do not say."""
 
 
 def vectorised(job: Job) -> Measurement:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from components.evaluator.drawing import draw_judged
 from components.evaluator.engine_tfma import read_plots
 from components.evaluator.engines import ENGINES, Job
 from components.evaluator.inputs import read_features, read_label, read_split
@@ -9,12 +12,13 @@ from components.evaluator.logic import decide
 from components.evaluator.measurement import Measurement, Role
 from components.evaluator.plan import Plan, full_plan, read_eval_config
 from components.evaluator.report import headline, metrics_table, summary, write_report
-from components.evaluator.scoring import open_model
+from components.evaluator.scoring import Scorer, open_model
 from components.evaluator.spec import SPEC, EvaluatorParams
 from components.evaluator.tasks import check_labels, check_scores, read_task, why_not_comparable
 from components.evaluator.tfma_files import write_tfma_files
 from penstock.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
 from penstock.artifacts.features import dense_columns
+from penstock.artifacts.plots import PLOTS_FILE
 from penstock.artifacts.repeatable import make_tensorflow_repeatable
 from penstock.artifacts.task import Task
 from penstock.sdk import Context, main
@@ -30,7 +34,13 @@ def run(context: Context[EvaluatorParams]) -> None:
         apart = why_not_comparable(task, read_task(baseline))
         models |= {} if apart else {Role.BASELINE: baseline}
     plan = full_plan(config, params, label=read_features(models[Role.CANDIDATE]).label, task=task)
-    measured = _measure(context, plan, config, models, task)
+    make_tensorflow_repeatable()
+    scorers = {role: open_model(model) for role, model in models.items()}
+    measured: list[Measurement] = []
+    for job in _jobs(context, plan, config, models, task=task, scorers=scorers):
+        measured.append(ENGINES[params.engine](job))
+        context.progress(sum(done.rows for done in measured))
+    context.processed(sum(done.rows for done in measured))
     decision = decide(measured[-1], plan, params, apart)
 
     evaluation, blessing = context.output("evaluation", ModelEvaluation), context.output("blessing", ModelBlessing)
@@ -49,6 +59,7 @@ def run(context: Context[EvaluatorParams]) -> None:
     document = summary(measured, plan, decision, params.confidence, params.engine)
     write_report(evaluation, metrics_table(measured, params.confidence), document, decision)
     identity = {f"{name}_digest": digests.get(role, "") for name, role in _NAMED}
+    evaluation.write_json(PLOTS_FILE, draw_judged(job, scorers[Role.CANDIDATE], params))
     evaluation.metadata.update(**headline(measured), **identity)
     context.decide(decision, blessing, **identity)
 
@@ -56,17 +67,20 @@ def run(context: Context[EvaluatorParams]) -> None:
 _NAMED = (("model", Role.CANDIDATE), ("baseline", Role.BASELINE))
 
 
-def _measure(
-    context: Context[EvaluatorParams], plan: Plan, config: object, models: dict[Role, Model], task: Task | None
-) -> list[Measurement]:
-    """Measure every split, the judged one last and alone with intervals."""
+def _jobs(
+    context: Context[EvaluatorParams],
+    plan: Plan,
+    config: object,
+    models: dict[Role, Model],
+    *,
+    task: Task | None,
+    scorers: dict[Role, Scorer],
+) -> Iterator[Job]:
+    """Read and score every split, the judged one last and alone to be resampled."""
     params, examples = context.params, context.input("examples", Examples)
     features = {role: read_features(model).raw for role, model in models.items()}
     needs = {f"{role} model": set(raw) for role, raw in features.items()}
     needs |= {"evaluation": {plan.label, *(column for slicing in plan.slicings for column in slicing.columns)}}
-    make_tensorflow_repeatable()
-    scorers = {role: open_model(model) for role, model in models.items()}
-    measured, done = [], 0
     for split in params.splits:
         judged = split == params.splits[-1]
         table, available = read_split(examples, split, needs, None if judged else params.report_rows)
@@ -76,7 +90,7 @@ def _measure(
         scores = {role: scorer(columns[role]) for role, scorer in scorers.items()}
         for role, score in scores.items():
             check_scores(score, task, role)
-        job = Job(
+        yield Job(
             split=split,
             rows_available=available,
             table=table,
@@ -88,12 +102,8 @@ def _measure(
             replicates=params.bootstrap_replicates if judged else 0,
             seed=params.seed,
             scratch=context.scratch,
+            task=task,
         )
-        measured.append(ENGINES[params.engine](job))
-        done += table.num_rows
-        context.progress(done)
-    context.processed(done)
-    return measured
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from components.evaluator import protos
 from components.evaluator.metric_specs import PlannedMetric, planned_metrics
 from components.evaluator.metrics import cost_metric
 from components.evaluator.spec import EvaluatorParams
+from components.evaluator.tasks import importance_metric
 from penstock.artifacts.task import Task
 from penstock.sdk import BadInput
 
@@ -126,6 +127,11 @@ def full_plan(config: Any, params: EvaluatorParams, *, label: str, task: Task | 
         if Slicing((gap.feature,)) not in plan.slicings:
             remedy = f"Add `- feature_keys: [{gap.feature}]` to eval_config.slicing_specs"
             raise BadInput(f"fairness.{i}.feature: {gap.feature!r} is not a slice of its own", remedy)
+    if params.importance.repeats and task is not None and importance_metric(task, params.importance) is None:
+        raise BadInput(
+            f"importance.metric: {params.importance.metric!r} is not for a model whose task is {task.kind}",
+            "Leave it out, and one that suits the task is taken",
+        )
     if (costs := params.costs) is None:
         return plan
     if task is not None and task.kind != "binary":

@@ -30,6 +30,20 @@ class Costs(Params):
     """Largest rise of the mean cost against the baseline [currency per row]; none: reported, not judged."""
 
 
+ImportanceMetric = Literal["auc", "skill", "accuracy", "loss"]
+
+
+class PermutationImportance(Params):
+    """How the importance of the features is measured; it decides nothing."""
+
+    repeats: int = Field(default=5, ge=0, le=100)
+    """How often each feature is shuffled, in [0, 100]; 0 measures no importance."""
+    max_rows: int = Field(default=4096, ge=2)
+    """Most rows of the judged split to do it on [rows], evenly spaced."""
+    metric: Literal["by_task", ImportanceMetric] = "by_task"
+    """What gets worse (`loss`: cross-entropy or squared error); `by_task`: `auc` for two classes, else `skill`."""
+
+
 class EvaluatorParams(Params):
     """Metrics, slices, thresholds, and how sure one must be."""
 
@@ -51,6 +65,8 @@ class EvaluatorParams(Params):
     """Gaps between slices that are borne."""
     costs: Costs | None = None
     """Cost of false positives and false negatives; adds the metric `cost`."""
+    importance: PermutationImportance = PermutationImportance()
+    """How the importance of the features is measured."""
     use_baseline: bool = True
     """Whether to compare with the last blessed model; without it only absolute thresholds judge."""
     engine: Literal["vectorised", "tfma"] = "vectorised"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from components.evaluator.spec import ImportanceMetric, PermutationImportance
 from penstock.artifacts import Model
 from penstock.artifacts.task import TASK_FILE, Task
 from penstock.sdk import BadInput, PenstockError
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[np.float64]
+
+
+_NAMES: dict[tuple[str, str], str] = {
+    ("binary", "auc"): "auc",
+    ("binary", "accuracy"): "binary_accuracy",
+    ("multiclass", "accuracy"): "sparse_categorical_accuracy",
+    ("binary", "loss"): "binary_crossentropy",
+    ("multiclass", "loss"): "sparse_categorical_crossentropy",
+    ("regression", "loss"): "mean_squared_error",
+    **{(kind, "skill"): "skill" for kind in ("binary", "multiclass", "regression")},
+}
+"""What importance is measured by, as it is called in the results; what is not here does not suit the task."""
 
 
 def read_task(model: Model) -> Task | None:
@@ -81,6 +94,18 @@ def check_scores(score: Array, task: Task | None, name: str) -> None:
     if given != wanted:
         what = f"says that its task is {_kind(task)}" if task else f"has no {TASK_FILE}"
         raise PenstockError(f"the {name} model gives {given} scores a row, and {what}", "Train the model again")
+
+
+def importance_metric(task: Task, settings: PermutationImportance) -> ImportanceMetric | None:
+    """The metric that importance is measured by; None where the one asked for does not suit the task."""
+    by_task: ImportanceMetric = "auc" if task.kind == "binary" else "skill"
+    chosen = by_task if settings.metric == "by_task" else settings.metric
+    return chosen if (task.kind, chosen) in _NAMES else None
+
+
+def metric_name(task: Task, metric: ImportanceMetric) -> str:
+    """What a metric is called in the results."""
+    return _NAMES[task.kind, metric]
 
 
 def _kind(task: Task | None) -> str:

@@ -154,6 +154,14 @@ def test_what_does_not_suit_the_task_is_refused(entry: dict[str, Any], task: Tas
     assert "\n" not in str(error.value)
 
 
+def test_importance_is_measured_by_what_suits_the_task() -> None:
+    given = EvaluatorParams.parse({"eval_config": {}, "importance": {"metric": "auc"}}, "test")
+    config = read_eval_config({"metrics_specs": [{"metrics": [SKILL]}]})
+    with pytest.raises(BadInput, match=r"importance\.metric: 'auc' is not for a model whose task is multiclass"):
+        full_plan(config, given, label="y", task=THREE)
+    assert full_plan(config, given, label="y", task=Task(kind="binary"))
+
+
 def test_skill_needs_a_model_that_says_its_task_and_costs_need_two_classes() -> None:
     with pytest.raises(BadInput, match="does not say what its task is"):
         plan_of(task=None)
@@ -231,6 +239,12 @@ def test_a_model_of_several_classes_is_judged(evaluate: Run, airport_models: Cal
     assert 0.1 < float(evaluation.metadata["eval_skill"]) < 0.6
     assert float(evaluation.metadata["eval_sparse_categorical_accuracy"]) > 0.5
     assert float(evaluation.metadata["eval_auc_macro"]) > 0.65
+    assert isinstance(evaluation, ModelEvaluation)
+    plots = evaluation.read_plots()
+    assert (plots.classes, set(plots.candidate.roc)) == (("EWR", "JFK", "LGA"), {"EWR", "JFK", "LGA"})
+    assert sum(map(sum, plots.candidate.confusion)) == 3000
+    assert [one.feature for one in plots.importance] == ["carrier", "distance"]
+    assert plots.importance_metric == "skill"
     bad = evaluate(airport_models(sharp=-3.0), airport_models())
     assert bad.parameters == {"gate": "closed"}
     assert bad.decision

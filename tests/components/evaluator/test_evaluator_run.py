@@ -193,6 +193,26 @@ def test_a_reported_split_may_be_thinned_and_says_so(evaluate: Run, models: Call
     assert (judged["rows"], judged["sampled"]) == (12_000, False)
 
 
+def test_what_is_drawn_lies_beside_the_metrics(evaluate: Run, models: Callable[..., Model]) -> None:
+    result = evaluate(models(noise=0.4), models(), importance={"max_rows": 3000})
+    evaluation = result.outputs["evaluation"]
+    assert isinstance(evaluation, ModelEvaluation)
+    plots = evaluation.read_plots()
+    assert (plots.split, plots.rows, plots.task, plots.confidence) == ("eval", 12_000, "binary", 0.95)
+    assert plots.candidate.roc["1"].area == pytest.approx(float(evaluation.metadata["eval_auc"]), abs=1e-4)
+    assert plots.baseline is not None
+    assert plots.baseline.roc["1"].area != plots.candidate.roc["1"].area
+    assert sum(map(sum, plots.candidate.confusion)) == sum(bin_.rows for bin_ in plots.candidate.calibration["1"])
+    assert plots.importance_metric == "auc"
+    assert {one.feature for one in plots.importance} == {"hour", "distance", "carrier", "dest"}
+    assert plots.importance[0].feature == "hour"
+    assert plots.importance[0].lower > 0
+    without = evaluate(models(noise=0.4), importance={"repeats": 0}).outputs["evaluation"]
+    assert isinstance(without, ModelEvaluation)
+    assert (without.read_plots().importance, without.read_plots().importance_metric) == ((), "")
+    assert without.read_plots().candidate == plots.candidate
+
+
 @pytest.mark.slow
 def test_tfma_reads_the_result(evaluate: Run, models: Callable[..., Model]) -> None:
     from components.evaluator.tfma_package import whole_tfma
@@ -266,6 +286,7 @@ def _digested(artifact: Any) -> dict[str, str]:
         ),
         ({"config": {**CONFIG, "model_specs": [{"label_key": "origin"}]}}, "is string, not a number"),
         ({"confidence": 95}, "confidence"),
+        ({"importance": {"repeat": 3}}, "repeats"),
     ],
 )
 def test_bad_input_is_one_clear_line(
