@@ -19,6 +19,10 @@ SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
 """Colours of series, in the order in which they are given out."""
 QUIET = "var(--quiet)"
 WIDTH = 420
+_MOST_TICKS = 12
+_PLAIN, _SHORT = ",.4~r", "~s"
+"""How d3 writes numbers at an axis: with up to four digits, or thousands as `k`."""
+_THOUSANDS = 10_000
 HEIGHT = 220
 
 _CONFIG = {
@@ -45,6 +49,7 @@ _CONFIG = {
         "labelFontSize": 12,
         "symbolType": "circle",
         "symbolStrokeWidth": 0,
+        "symbolOpacity": 1,
         "columns": 4,
         "offset": 6,
     },
@@ -85,10 +90,18 @@ def lines(
     ]
     span: Spec = {"scale": {"domain": [0, 1], "nice": False}} if unit_square else {"scale": {"zero": False}}
     longest = max((len(line) for line in series.values()), default=0)
-    ticks = {"tickMinStep": 1, "format": "d", "tickCount": min(longest, 10)} if whole_x else {}
+    places = sorted({px for line in series.values() for px, _ in line})
+    few: Spec = {"values": places} if len(places) <= _MOST_TICKS else {"tickMinStep": 1}
+    ticks: Spec = {**few, "format": "d"} if whole_x else {}
     base = {
-        "x": {"field": "x", "type": "quantitative", "title": x, **span, "axis": {**ticks, "grid": False}},
-        "y": {"field": "y", "type": "quantitative", "title": y, **span, "axis": {"tickCount": 5}},
+        "x": {
+            "field": "x",
+            "type": "quantitative",
+            "title": x,
+            **span,
+            "axis": {"format": _PLAIN, **ticks, "grid": False},
+        },
+        "y": {"field": "y", "type": "quantitative", "title": y, **span, "axis": {"tickCount": 5, "format": _PLAIN}},
         "color": _color(list(series), colors),
     }
     line = {**base, "order": {"field": "i", "type": "quantitative"}}
@@ -148,7 +161,9 @@ def histograms(
             ]
         outline.append({"s": name, "x": _round(found.edges[-1]), "y": 0.0, "i": 2 * len(found.counts)})
     color = _color(list(series), colors, legend=not small)
-    x_axis: Spec = {"title": x or None, "grid": False, "format": "~s", "tickCount": 3 if small else 6}
+    farthest = max((abs(edge) for found in series.values() for edge in (found.edges[0], found.edges[-1])), default=0.0)
+    shown = _SHORT if farthest >= _THOUSANDS else _PLAIN
+    x_axis: Spec = {"title": x or None, "grid": False, "format": shown, "tickCount": 3 if small else 6}
     y_axis: Spec | None = None if small else {"title": "share of rows" if share else "rows", "tickCount": 4}
     horizontal = {"type": "quantitative", "scale": {"zero": False, "nice": False}, "axis": x_axis}
     vertical = {"field": "y", "type": "quantitative", "axis": y_axis}
@@ -270,7 +285,7 @@ def intervals(
         "axis": {"ticks": False, "domain": False, "grid": True, "gridDash": [1, 3]},
     }
     offset = {"yOffset": {"field": "s", "sort": list(series), "scale": {"padding": 0.6}}} if len(series) > 1 else {}
-    axis = {"title": x, "tickCount": 5, "grid": False}
+    axis = {"title": x, "tickCount": 5, "grid": False, "format": _PLAIN}
     color = _color(list(series), colors, legend=len(series) > 1)
     common = {"y": y, **offset, "color": color}
     horizontal = {"type": "quantitative", "scale": {"zero": zero}, "axis": axis}
@@ -356,8 +371,20 @@ def calibration(series: Mapping[str, Sequence[tuple[float, float, float, float]]
     if low >= 0 and high <= 1:
         low = 0.0
     scale = {"domain": [_round(low), _round(high)], "nice": True, "zero": False}
-    horizontal = {"field": "x", "type": "quantitative", "title": x, "scale": scale, "axis": {"grid": False}}
-    vertical = {"field": "y", "type": "quantitative", "title": y, "scale": scale, "axis": {"tickCount": 5}}
+    horizontal = {
+        "field": "x",
+        "type": "quantitative",
+        "title": x,
+        "scale": scale,
+        "axis": {"grid": False, "format": _PLAIN},
+    }
+    vertical = {
+        "field": "y",
+        "type": "quantitative",
+        "title": y,
+        "scale": scale,
+        "axis": {"tickCount": 5, "format": _PLAIN},
+    }
     color = _color(list(series), SERIES)
     layers: list[Spec] = [
         _diagonal(low, high),
@@ -384,7 +411,13 @@ def trials(points: Points, best: Points, x: str, y: str) -> Spec:
         y: Title of the axis.
     """
     horizontal = {"field": "x", "type": "quantitative", "title": x, "axis": {"grid": False, "tickMinStep": 1}}
-    vertical = {"field": "y", "type": "quantitative", "title": y, "scale": {"zero": False}, "axis": {"tickCount": 5}}
+    vertical = {
+        "field": "y",
+        "type": "quantitative",
+        "title": y,
+        "scale": {"zero": False},
+        "axis": {"tickCount": 5, "format": _PLAIN},
+    }
     place = {"x": horizontal, "y": vertical}
     dots = [{"x": px, "y": _round(py), "t": f"{x} {px:g}: {py:.5g}"} for px, py in points]
     line = [{"x": px, "y": _round(py)} for px, py in best]

@@ -25,7 +25,7 @@ from penstock.reporting.views import (
 FIRST, SECOND = "A", "B"
 """What the runs are called on the page."""
 _MOST_SLICES = 20
-_ORDER = ("verdict", "metric", "parameter", "code", "data", "run", "duration")
+_ORDER = ("verdict", "parameter", "code", "data", "run", "duration", "metric")
 _TITLES = {
     "verdict": "Verdicts",
     "metric": "Metrics",
@@ -121,11 +121,13 @@ def _training(first: RunView, second: RunView) -> Iterator[Chart]:
         if two is None:
             continue
         curves: dict[str, dict[str, tuple[tuple[int, float], ...]]] = {}
-        for name, training in ((FIRST, one), (SECOND, two)):
+        of_run: dict[str, int] = {}
+        for place, (name, training) in enumerate(((FIRST, one), (SECOND, two))):
             for metric, splits in training.curves.items():
                 for split, points in splits.items():
                     curves.setdefault(metric, {})[f"{name}, {split}"] = points
-        yield from figures.training(TrainingView(task=one.task, curves=curves))
+                    of_run[f"{name}, {split}"] = place
+        yield from figures.training(TrainingView(task=one.task, curves=curves), of_run)
 
 
 def _performance(one: EvaluationView, two: EvaluationView) -> Iterator[Chart]:

@@ -17,19 +17,35 @@ FEW_CLASSES = 3
 """Of so many classes two models are shown in one picture."""
 MOST_VALUES = 8
 """So many of a text's values are drawn."""
+MOST_DOTS = 30
+"""Epochs of a line whose points are marked."""
 _TABLE_ROWS = 25
 """A line's figures are thinned to so many in the table beside it."""
 
 
-def training(view: TrainingView) -> Iterator[Chart]:
-    """One chart a metric: epochs against the metric, a line a split. The loss comes first."""
+def training(view: TrainingView, of_run: Mapping[str, int] | None = None) -> Iterator[Chart]:
+    """One chart a metric: epochs against the metric, a line a split. The loss comes first.
+
+    Args:
+        view: The training.
+        of_run: Where the curves are of several runs: by their names, the number of the run. It gives the colour, and
+            a training split is dashed.
+    """
     for metric in sorted(view.curves, key=lambda name: (name != "loss", name)):
         lines = {split: [(float(e), v) for e, v in points] for split, points in view.curves[metric].items()}
         lines = dict(sorted(lines.items(), key=lambda item: (item[0] != "train", item[0])))
         last = ", ".join(f"{split} {number(points[-1][1])}" for split, points in lines.items() if points)
         epochs = max((len(points) for points in lines.values()), default=0)
         yield Chart(
-            spec=charts.lines(lines, "epoch", words(metric), whole_x=True, points=epochs <= 30),
+            spec=charts.lines(
+                lines,
+                "epoch",
+                words(metric),
+                whole_x=True,
+                points=epochs <= MOST_DOTS,
+                colors=[charts.SERIES[of_run[name]] for name in lines] if of_run else charts.SERIES,
+                dashed=[name for name in lines if of_run and name.endswith("train")],
+            ),
             title=words(metric),
             says=f"{words(metric)} over {epochs} epochs; at the end: {last}.",
             columns=("split", "epoch", metric),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from penstock.artifacts import Verdict
@@ -12,7 +12,7 @@ from penstock.reporting.formats import duration
 from penstock.reporting.graph import Node, draw_graph, reduced
 from penstock.reporting.page import gravity, known, mark, tone
 from penstock.reporting.ranking import leading_metric, worst_first
-from penstock.reporting.views import DataView, EvaluationView, FeatureView, RunView, TaskView
+from penstock.reporting.views import DataView, Estimate, EvaluationView, FeatureView, RunView, TaskView
 
 MOST_DRAWN = 60
 """Columns of a table whose values are drawn; of the others only figures are shown."""
@@ -168,6 +168,12 @@ def example_table(rows: Iterable[Any], feature: str) -> tuple[list[str], list[li
     return columns, [[row.get(name) for name in columns] for row in rows]
 
 
+def _reach(differences: Sequence[Estimate | None]) -> float:
+    """How far the drawn intervals reach to either side of no difference: four of five are whole, long ones are cut."""
+    bounds = [abs(b) for e in differences if e for b in (e.value, e.lower, e.upper) if b is not None]
+    return sorted(bounds)[int(0.8 * (len(bounds) - 1))] if bounds else 0.0
+
+
 def slices_part(view: EvaluationView) -> dict[str, Any]:
     """Every metric in every slice of the judged split, worst first; and overall in every split."""
     metric_names = [m for m in view.metrics if m != "example_count"]
@@ -178,21 +184,12 @@ def slices_part(view: EvaluationView) -> dict[str, Any]:
         rows = worst_first([s for s in view.slices if s.split == view.judged_split and metric in s.metrics], metric)
         if not rows:
             continue
-        bounds = [
-            bound
-            for row in rows
-            for e in (row.metrics[metric].get("difference"),)
-            if e
-            for bound in (e.value, e.lower, e.upper)
-            if bound is not None
-        ]
         tables.append(
             {
                 "metric": metric,
                 "rows": rows[:MOST_SLICES],
                 "left_out": max(0, len(rows) - MOST_SLICES),
-                "low": min([*bounds, 0.0]),
-                "high": max([*bounds, 0.0]),
+                "reach": _reach([row.metrics[metric].get("difference") for row in rows]),
                 "judged": any(metric in str(r.rule) for row in rows for r in row.reasons),
             }
         )
