@@ -216,17 +216,30 @@ def _dates(values: pa.ChunkedArray) -> tuple[str, ...]:
     first = values[0].as_py()
     if len(first) > _LONGEST_DATE or not any(letter.isdigit() for letter in first):
         return ()
-    likely = [form for form, pattern in _date_patterns() if pattern.match(first)]
+    likely = _date_forms(first)
     kinds: dict[str, ColumnType] = {form: "timestamp" if has_time(form) else "date" for form in likely}
     return tuple(
         form for form, kind in kinds.items() if fits(values.slice(0, 100), kind, form) and fits(values, kind, form)
     )
 
 
+def _date_forms(text: str) -> list[str]:
+    """The formats of dates that one text has."""
+    out = []
+    for date in _DATES:
+        if (day := _pattern(date).match(text)) is None:
+            continue
+        rest = text[day.end() :]
+        if not rest:
+            out.append(date)
+        clocks = [(gap, clock) for gap in _GAPS if rest.startswith(gap) for clock in _CLOCKS]
+        out += [f"{date}{gap}{clock}" for gap, clock in clocks if _pattern(clock).fullmatch(rest[len(gap) :])]
+    return out
+
+
 @cache
-def _date_patterns() -> list[tuple[str, re.Pattern[str]]]:
-    moments = [f"{date}{gap}{clock}" for date in _DATES for gap in _GAPS for clock in _CLOCKS]
-    return [(form, re.compile(date_pattern(form))) for form in (*_DATES, *moments)]
+def _pattern(form: str) -> re.Pattern[str]:
+    return re.compile(date_pattern(form).removesuffix("$"))
 
 
 def _all_days(values: pa.ChunkedArray) -> bool:
