@@ -13,16 +13,18 @@ def open_lineage(home: Path) -> LineageStore:
     """Open the lineage that runs have left; asking makes no folder. Runs that died are told as such.
 
     Raises:
-        BadInput: Nothing has run there yet (caller).
+        BadInput: Nothing has run there yet, or the lineage cannot be opened (caller).
     """
+    from penstock.lineage.errors import nothing_begun
     from penstock.running.home import Home
     from penstock.sdk import BadInput
 
     if not Home.is_at(home):
         raise BadInput(f"{home}: no runs here yet", "Run a pipeline, or name the folder with --home")
     place = Home(home)
-    store = place.lineage()
-    store.close_abandoned(place.is_alive)
+    with nothing_begun():
+        store = place.lineage()
+        store.close_abandoned(place.is_alive)
     return store
 
 

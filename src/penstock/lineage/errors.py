@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from penstock.sdk import BadInput, PenstockError
 
 
@@ -15,3 +18,20 @@ class UnknownArtifact(BadInput):
 
 class StoreUnavailable(PenstockError):
     """The lineage store cannot be opened, read or written just now; the reason and the remedy are in the message."""
+
+
+class StoreVersion(BadInput):
+    """The lineage store was written by another version of ML Metadata than the one that is installed."""
+
+
+@contextmanager
+def nothing_begun() -> Iterator[None]:
+    """Tell trouble with the store as bad input: so far nothing was tried, so nothing has been changed.
+
+    Raises:
+        BadInput: Instead of `StoreUnavailable`, with the same words (operator).
+    """
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise BadInput(error.message, error.remedy) from None

@@ -19,9 +19,9 @@ def open_store(url: str) -> LineageStore:
             there.
 
     Raises:
-        BadInput: The URL is wrong, or the file is not a lineage store (caller).
-        StoreUnavailable: The server does not answer or refuses, the file cannot be written or stays locked, or the
-            store was written by a newer version (operator).
+        BadInput: The URL is wrong, the file is not a lineage store, or the store was written by another version of
+            ML Metadata (caller).
+        StoreUnavailable: The server does not answer or refuses, the file cannot be written or stays locked (operator).
     """
     address = parse_address(url)
     from penstock.lineage.mlmd.connection import Connection

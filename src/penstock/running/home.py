@@ -6,6 +6,7 @@ half done is removed when the next run begins; what they finished stays.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -25,6 +26,8 @@ from penstock.sdk import BadInput, PenstockError
 from penstock.sdk.entry import PARTIAL
 
 _LINEAGE = "lineage.sqlite"
+_LEAST_BYTES = 1_000_000
+"""What an empty lineage takes, about [bytes]."""
 _DYING_SECONDS = 10.0
 """How long to wait for the processes of a run whose runner was killed [s]: the kernel is killing them."""
 
@@ -138,6 +141,7 @@ class Home:
         self._alive = self.root / "alive"
         self._lineage = self.root / _LINEAGE
         try:
+            _check_room(self.root)
             for folder in (self.runs, self.cache, self.scratch, self._alive):
                 folder.mkdir(parents=True, exist_ok=True)
             with self._exclusive():
@@ -179,6 +183,10 @@ class Home:
             path.mkdir()
         try:
             yield RunFolder(run_id, path, lock)
+        except BaseException:
+            if not any(child.is_dir() for child in path.iterdir()):  # it broke before its first task
+                shutil.rmtree(path, ignore_errors=True)
+            raise
         finally:
             _remove_partial(path)
             with suppress(OSError):
@@ -258,6 +266,13 @@ class Home:
                     return False
             time.sleep(0.01)
         return True
+
+
+def _check_room(root: Path) -> None:
+    """Refuse a disk that has no room for an empty state folder, before anything is made there."""
+    there = next(parent for parent in (root, *root.parents) if parent.exists())
+    if shutil.disk_usage(there).free < _LEAST_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _remove_partial(run: Path) -> None:

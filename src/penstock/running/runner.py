@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from penstock.lineage.errors import nothing_begun
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import State
 from penstock.running.binding import bind, select
@@ -90,7 +91,8 @@ def run_pipeline(
         check_parameters(spec, planner.parameters, containers)
         place = Home(home)
         stack.enter_context(_told_clearly(place.root))
-        lineage = store or place.lineage()
+        with nothing_begun():
+            lineage = store or place.lineage()
         started = datetime.now(UTC)
         folder = stack.enter_context(place.begin(spec.name, started))
         imported_from = dict.fromkeys(task.component.root for task in containers.values() if task.component)
@@ -120,7 +122,8 @@ def run_pipeline(
             on_event=on_event,
             interrupts=interrupts,
         )
-        dead = recorder.begin(place.is_alive)
+        with nothing_begun():
+            dead = recorder.begin(place.is_alive)
         on_event(RunStarted(folder.run_id, spec.name))
         for run_id in dead:
             on_event(Note(f"run {run_id} had died; what it finished is kept"))

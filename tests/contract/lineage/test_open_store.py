@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,8 @@ from urllib.parse import quote
 import pytest
 
 from penstock.lineage.address import parse_address, sqlite_url
-from penstock.lineage.errors import StoreUnavailable
-from penstock.lineage.mlmd import connection
+from penstock.lineage.errors import StoreUnavailable, StoreVersion
+from penstock.lineage.mlmd import connection, holders, opening
 from penstock.lineage.mlmd.opening import explain_open
 from penstock.lineage.open import open_store
 from penstock.sdk import BadInput, PenstockError
@@ -41,20 +42,23 @@ def refusal(url: str, kind: type[PenstockError] = StoreUnavailable) -> str:
     return str(raised.value)
 
 
-@pytest.fixture
-def locked(tmp_path: Path) -> Iterator[Path]:
-    """A store that another process is writing to and never ends."""
+@pytest.fixture(params=["writes"])
+def locked(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A store that another process is writing to, or keeps for itself, and never ends."""
     path = tmp_path / "lineage.sqlite"
     open_store(sqlite_url(path))
     script = """
         import sqlite3, sys
         holder = sqlite3.connect(sys.argv[1], isolation_level=None)
+        if sys.argv[2] == "keeps":
+            holder.execute("PRAGMA locking_mode = EXCLUSIVE")
         holder.execute("BEGIN IMMEDIATE")
         print("held", flush=True)
         sys.stdin.read()
         """
     command = [sys.executable, "-c", textwrap.dedent(script)]
-    with subprocess.Popen([*command, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command += [str(path), request.param]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         yield path
@@ -86,22 +90,38 @@ class TestFiles:
         path = tmp_path / "lineage.sqlite"
         open_store(sqlite_url(path))
         in_another_process(path, "UPDATE MLMDEnv SET schema_version = 99")
-        assert "newer version of ML Metadata. Upgrade Penstock" in refusal(sqlite_url(path))
+        assert "newer version of ML Metadata. Upgrade Penstock" in refusal(sqlite_url(path), StoreVersion)
 
     def test_an_older_version(self, backend: str, tmp_path: Path) -> None:
         path = tmp_path / "lineage.sqlite"
         open_store(sqlite_url(path))
         in_another_process(path, "UPDATE MLMDEnv SET schema_version = 8")
-        assert "older version of ML Metadata" in refusal(sqlite_url(path))
+        assert "older version of ML Metadata" in refusal(sqlite_url(path), StoreVersion)
 
     def test_a_locked_store_can_be_read_and_says_so_on_writing(
-        self, backend: str, locked: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+        self, backend: str, locked: Path, make: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(connection, "PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr(connection, "SILENT_SECONDS", 0.1)
         store = open_store(sqlite_url(locked))
         assert store.runs() == []
-        with pytest.raises(StoreUnavailable, match=r"stays locked or out of reach\. End the process that holds it"):
+        with pytest.raises(StoreUnavailable, match=r"stays locked by process \d+ \(python.*\)\. End it, or try again"):
             store.start_run(make.run("r"))
+        told = capsys.readouterr().err.splitlines()
+        assert len(told) == 1
+        assert re.fullmatch(r"penstock: waiting .* lineage store .*: process \d+ \(python.*\) holds it", told[0])
+
+    @pytest.mark.parametrize("locked", ["keeps"], indirect=True)
+    def test_a_store_that_somebody_keeps_for_himself_names_him(
+        self, backend: str, locked: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(opening, "_EXCLUSIVE_SECONDS", 0.1)
+        assert re.search(r"is locked by process \d+ \(python.*\)\. End it, or try", refusal(sqlite_url(locked)))
+
+    def test_nobody_holds_a_store_that_only_we_have_open(self, backend: str, tmp_path: Path, make: Any) -> None:
+        store = open_store(sqlite_url(tmp_path / "lineage.sqlite"))
+        store.start_run(make.run("r"))
+        assert holders.writer(tmp_path / "lineage.sqlite") == holders.exclusive_holder(tmp_path / "none") == ""
 
     def test_a_full_disk(self, backend: str, tmp_path: Path) -> None:
         said = RuntimeError("Error when executing query: database or disk is full query: CREATE TABLE")

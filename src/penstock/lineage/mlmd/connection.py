@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from penstock.lineage.mlmd import opening
+from penstock.lineage.mlmd.holders import writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeVar
+
+    from tenacity import RetryCallState
 
     from penstock.lineage.address import StoreAddress
 
     T = TypeVar("T")
 
 PATIENCE_SECONDS = 20.0
-"""How long a call is tried again while other writers are first [s]."""
+"""How long a call is tried again while other writers are first [s]: a run that has worked for hours is not lost to a
+backup of the database."""
+SILENT_SECONDS = 1.0
+"""How long it waits before it says for what [s]; other runs hold a store for milliseconds."""
 
 
 class Connection:
@@ -41,6 +48,7 @@ class Connection:
         _hush()
         self.address = address
         self._lock = threading.RLock()
+        self._has_told = False
         self._store = self._patiently(lambda: opening.open_store(address))
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -72,7 +80,7 @@ class Connection:
             retry=retry_if_exception(_is_passing),
             wait=wait_random_exponential(multiplier=0.004, max=0.5),
             stop=stop_after_delay(PATIENCE_SECONDS),
-            before_sleep=lambda state: self._mend(state.outcome.exception() if state.outcome else None),
+            before_sleep=self._between,
             reraise=True,
         )
         with self._lock:
@@ -85,6 +93,15 @@ class Connection:
                 raise opening.explain_call(self.address, error, busy=_is_passing(error)) from None
             except RuntimeError as error:
                 raise opening.explain_open(self.address, error) from None
+
+    def _between(self, state: RetryCallState) -> None:
+        """Between two attempts: say why it takes so long, and connect anew where that helps."""
+        if not self._has_told and (state.seconds_since_start or 0) > SILENT_SECONDS:
+            self._has_told = True
+            holder = (self.address.path and writer(self.address.path)) or "another process"
+            patience = f"waiting up to {PATIENCE_SECONDS:.0f} s"
+            sys.stderr.write(f"penstock: {patience} for the lineage store {self.address.shown}: {holder} holds it\n")
+        self._mend(state.outcome.exception() if state.outcome else None)
 
     def _mend(self, error: BaseException | None) -> None:
         """Connect anew where a failed statement or a lost server leaves the connection unusable.

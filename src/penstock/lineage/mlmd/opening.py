@@ -6,11 +6,13 @@ import contextlib
 import os
 import shutil
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.lineage.address import StoreAddress
-from penstock.lineage.errors import StoreUnavailable
+from penstock.lineage.errors import StoreUnavailable, StoreVersion
+from penstock.lineage.mlmd.holders import exclusive_holder, writer
 from penstock.sdk import BadInput, PenstockError
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ _PROBE_SECONDS = 3.0
 _CALL_SECONDS = 60.0
 _CAUSE_CHARACTERS = 300
 _LEAST_BYTES = 1 << 16
+_EXCLUSIVE_SECONDS = 3.0
+"""How long a file may be closed to everybody [s]: what tidies up its log takes milliseconds."""
 
 
 def open_store(address: StoreAddress) -> Any:
@@ -37,6 +41,7 @@ def open_store(address: StoreAddress) -> Any:
         return MetadataStore(_client_config(address))
     if address.path is not None:
         _prepare_file(address.path)
+        _wait_until_free(address.path)
         return MetadataStore(connection_config(address))
     try:
         return MetadataStore(connection_config(address))
@@ -82,10 +87,10 @@ def explain_open(address: StoreAddress, error: RuntimeError) -> PenstockError:
     text = str(error)
     where = f"lineage store {address.shown}"
     if "greater than library version" in text:
-        return StoreUnavailable(f"{where} was written by a newer version of ML Metadata", "Upgrade Penstock.")
+        return StoreVersion(f"{where} was written by a newer version of ML Metadata", "Upgrade Penstock.")
     if "older than library version" in text:
         remedy = "Upgrade it once with ML Metadata's enable_upgrade_migration, after a backup."
-        return StoreUnavailable(f"{where} was written by an older version of ML Metadata", remedy)
+        return StoreVersion(f"{where} was written by an older version of ML Metadata", remedy)
     if address.path is not None:
         return _explain_file(address.path, text)
     if "subset of tables" in text:
@@ -107,6 +112,9 @@ def explain_call(address: StoreAddress, error: Exception, *, busy: bool) -> Pens
     if "not a database" in text or "malformed" in text:
         return StoreUnavailable(f"{where} is damaged", "Restore it from a backup, or move it away to begin anew.")
     if busy:
+        holder = writer(address.path) if address.path else ""
+        if holder:
+            return StoreUnavailable(f"{where} stays locked by {holder}", "End it, or try again later.")
         remedy = "End the process that holds it (a database shell?), or try again."
         return StoreUnavailable(f"{where} stays locked or out of reach", remedy)
     return StoreUnavailable(f"{where}: {_last_line(text)}")
@@ -145,6 +153,15 @@ def _prepare_file(path: Path) -> None:
         if path.parent.is_file():
             reason = f"{path.parent} is not a folder"
         raise StoreUnavailable(f"lineage store {path} cannot be made: {reason}", remedy) from None
+
+
+def _wait_until_free(path: Path) -> None:
+    """Wait for who keeps everybody else out of the file: ML Metadata would wait for most of a minute, in silence."""
+    end = time.monotonic() + _EXCLUSIVE_SECONDS
+    while holder := exclusive_holder(path):
+        if time.monotonic() > end:
+            raise StoreUnavailable(f"lineage store {path} is locked by {holder}", "End it, or try again later.")
+        time.sleep(0.05)
 
 
 def _explain_file(path: Path, text: str) -> PenstockError:
