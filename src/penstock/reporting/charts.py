@@ -332,7 +332,12 @@ def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
         {
             "mark": {"type": "rect", "color": SERIES[0], "stroke": "var(--line)"},
             "encoding": {
-                "fillOpacity": {"field": "p", "type": "quantitative", "scale": {"domain": [0, 1]}, "legend": None},
+                "fillOpacity": {
+                    "field": "p",
+                    "type": "quantitative",
+                    "scale": {"domain": [0, 1], "range": [0.04, 1]},
+                    "legend": None,
+                },
                 "description": {"field": "t"},
             },
         },

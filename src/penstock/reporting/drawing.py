@@ -45,7 +45,7 @@ _NOISE = re.compile(
     r' (?:role="graphics-[a-z]+"|aria-roledescription="[^"]*"|aria-hidden="true"|pointer-events="none"'
     r'|class="mark-[^"]*"|opacity="1"|font-family="[^"]*"|stroke-miterlimit="10")'
 )
-_HOLLOW = re.compile(r"<g(?: aria-label=\"[^\"]*\")?></g>")
+_HOLLOW = re.compile(r"<g></g>")
 _SHAPE = re.compile(r' (?:d|transform|x|y|x1|x2|y1|y2|width|height)="[^"]*"')
 _LONG_NUMBER = re.compile(r"(\d+\.\d{2})\d+")
 _HEAD = re.compile(r'^<svg [^>]*?width="([\d.]+)" height="([\d.]+)" viewBox="([^"]+)">')
@@ -73,7 +73,7 @@ def tidy(svg: str, says: str, prefix: str) -> str:
     """Make Vega's picture one image with one description, tooltips on its marks, and less than half its bytes."""
     svg = _MARKS.sub(_with_title, _EMPTY.sub("", svg))
     svg = _SHAPE.sub(lambda found: _LONG_NUMBER.sub(r"\1", found[0]), _NOISE.sub("", svg))
-    svg = re.sub(r"<g aria-label=\"[^\"]*\"", "<g", svg)
+    svg = _LABEL.sub("", svg)
     while (shorter := _HOLLOW.sub("", svg)) != svg:
         svg = shorter
     svg = _with_own_ids(svg, prefix)

@@ -1,4 +1,4 @@
-"""Artifacts and views with everything in them, small enough to work out by hand, with names that break careless pages."""
+"""Artifacts and views with everything in them, worked out by hand, and names that break careless pages."""
 
 from __future__ import annotations
 
