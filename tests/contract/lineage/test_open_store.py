@@ -46,7 +46,8 @@ def refusal(url: str, kind: type[PenstockError] = StoreUnavailable) -> str:
 def locked(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A store that another process is writing to, or keeps for itself, and never ends."""
     path = tmp_path / "lineage.sqlite"
-    open_store(sqlite_url(path))
+    make = "import sys; from penstock.lineage.open import open_store; open_store(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", make, sqlite_url(path)], check=True)  # nobody here has it open
     script = """
         import sqlite3, sys
         holder = sqlite3.connect(sys.argv[1], isolation_level=None)
