@@ -5,6 +5,7 @@ from components.evaluator.spec import SPEC as EVALUATOR
 from components.infra_validator.spec import SPEC as INFRA_VALIDATOR
 from components.ingest.spec import SPEC as INGEST
 from components.pusher.spec import SPEC as PUSHER
+from components.reporter.spec import SPEC as REPORTER
 from components.trainer.spec import SPEC as TRAINER
 from components.transform.spec import SPEC as TRANSFORM
 from penstock.authoring import Pipeline
@@ -27,6 +28,16 @@ def build(p: Pipeline) -> None:
         )
         judged = p.task("evaluate", EVALUATOR, examples=checked["accepted"], model=trained["model"])
         proven = p.task("prove", INFRA_VALIDATOR, model=trained["model"])
+        p.task(
+            "report",
+            REPORTER,
+            statistics=checked["statistics"],
+            anomalies=checked["anomalies"],
+            model=trained["model"],
+            evaluation=judged["evaluation"],
+            blessing=judged["blessing"],
+            infra_blessing=proven["blessing"],
+        )
 
         with p.when_open(judged, proven):
             p.task(

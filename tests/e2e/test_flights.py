@@ -14,7 +14,7 @@ from tests.e2e.flights_sample import COMPILED, REPOSITORY, command, pushed, run,
 
 pytestmark = pytest.mark.slow
 
-TASKS = ["ingest", "validate", "transform", "train", "evaluate", "prove", "push"]
+TASKS = ["ingest", "validate", "transform", "train", "evaluate", "prove", "report", "push"]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,15 @@ def test_raw_flights_become_a_pushed_model(first, home):
     assert first.digests["train.model"] in json.dumps(bundle)
 
 
+def test_the_page_says_what_the_gates_said(first, home):
+    [page] = (home / "runs").rglob("report.html")
+    text = page.read_text()
+    assert text.startswith("<!doctype html>")
+    assert len(text) < 3_000_000
+    for word in ("Successful", "carrier", "ROC", "origin=JFK"):
+        assert word in text, word
+
+
 def test_the_document_has_the_metrics_overall_and_per_slice(first):
     slices = {row["slice"]: row for row in first.document["metrics"]["evaluate"]["splits"]["eval"]["slices"]}
     value, lower, upper = slices["overall"]["metrics"]["auc"]["candidate"]
@@ -68,7 +77,7 @@ def test_one_parameter_changed_does_exactly_what_depends_on_it(first, home, flig
     changed = run(home, flights, "--set", "train.seed=7")
     assert changed.code == 0, changed.decision("evaluate")
     done = {task for task, state in changed.states.items() if state == "complete"}
-    assert done == {"train", "evaluate", "prove", "push"}
+    assert done == {"train", "evaluate", "prove", "report", "push"}
     assert changed.digests["train.model"] != first.digests["train.model"]
     blessing = next(
         output["metadata"]

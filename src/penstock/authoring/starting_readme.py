@@ -108,6 +108,7 @@ What is left out and why stands in [pipeline.yaml](pipeline.yaml), beside every 
 | `train` | a model with the transformation inside |
 | `evaluate` | its metrics by slice against the last blessed model, and a verdict |
 | `prove` | whether a real server answers as the trainer did, within its budgets |
+| `report` | one page of all that was found; `penstock report latest` adds tasks, times and lineage |
 | `push` | the release bundle |
 
 Three gates: `validate` must open for `transform` and all after it, `evaluate` and `prove` both for `push`.

@@ -68,6 +68,7 @@ def choose(profile: Profile, source: Source, name: str) -> Choices:
             "train": choose_training(profile),
             "evaluate": choose_evaluation(profile, uses),
             "prove": _choose_serving(),
+            "report": {"title": name},
             "push": {
                 "name": name.replace("_", "-")[:50].strip("-"),
                 "destination": Because(
