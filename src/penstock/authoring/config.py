@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from penstock.authoring.naming import nearest
 from penstock.authoring.strict_yaml import Document, Location, read_yaml
 from penstock.sdk import BadInput, ComponentSpec
-from penstock.sdk.params import explain
+from penstock.sdk.params import explain_each
 
 CONFIG_FILE = "pipeline.yaml"
 
@@ -83,6 +83,19 @@ class Config:
         self.file = file
         self._document = document
 
+    def place(self, location: Location) -> str:
+        """The file and the line of a key: `pipeline.yaml:12`."""
+        return self._document.place(location)
+
+    def file_of(self, location: Location) -> Path | None:
+        """The file whose text stands for a value, where the value is `{file: NAME}`."""
+        value: Any = self._document.value
+        for part in location:
+            value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, dict) and set(value) == {"file"}:
+            return self.folder / str(value["file"])
+        return None
+
     def wrong(self, location: Location, message: str, remedy: str = "") -> BadInput:
         """An error that names the file, the line and the key."""
         key = ".".join(str(part) for part in location)
@@ -111,11 +124,10 @@ class Config:
         try:
             params = model.model_validate(given)
         except ValidationError as error:
-            message = explain(error, spec.params, inside=("tasks", task), place=self._document.prefix)
+            found = explain_each(error, spec.params, inside=("tasks", task), place=self._document.prefix)
             near = [] if task in self.file.tasks else difflib.get_close_matches(task, self.file.tasks, n=1)
-            raise BadInput(
-                message, f"There is no section {task!r}, but one called {near[0]!r}" if near else ""
-            ) from None
+            remedy = f"There is no section {task!r}, but one called {near[0]!r}" if near else ""
+            raise BadInput("; ".join(found), remedy, findings=found) from None
         plain: dict[str, Any] = params.model_dump(mode="json", exclude_unset=True)
         for key, value in plain.items():
             location = ("tasks", task, key)
@@ -186,7 +198,8 @@ def read_config(folder: Path) -> Config:
     try:
         file = PipelineFile.model_validate(document.value)
     except ValidationError as error:
-        raise BadInput(explain(error, PipelineFile, place=document.prefix)) from None
+        found = explain_each(error, PipelineFile, place=document.prefix)
+        raise BadInput("; ".join(found), findings=found) from None
     config = Config(folder, file, document)
     if file.name.replace("-", "_") != folder.resolve().name:
         raise config.wrong(("name",), f"{file.name!r} is not the name of the folder, {folder.resolve().name!r}")

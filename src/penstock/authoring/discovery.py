@@ -7,6 +7,7 @@ those that come with Penstock.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import traceback
 from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
@@ -114,6 +115,26 @@ def load_spec(folder: Path) -> ComponentSpec:
     if spec.name != folder.name:
         raise BadInput(f"{folder / 'spec.py'}: SPEC is called {spec.name!r}, its folder {folder.name!r}")
     return spec
+
+
+def load_check(spec: ComponentSpec) -> Callable[[Any], None] | None:
+    """The function `check` of a component's `check.py`; None where it has no such file.
+
+    Raises:
+        BadInput: The file cannot be imported, or has no such function (the component's author).
+    """
+    dotted = spec.module.removesuffix("main") + "check"
+    try:
+        found = importlib.util.find_spec(dotted)
+    except ModuleNotFoundError:  # a spec that is no component's own folder
+        return None
+    if found is None or found.origin is None:
+        return None
+    path = Path(found.origin)
+    check = getattr(_explained(path, lambda: importlib.import_module(dotted)), "check", None)
+    if not callable(check):
+        raise BadInput(f"{path}: has no function `check(at: Check)`")
+    return check  # type: ignore[no-any-return]
 
 
 def load_pipeline(folder: Path) -> ModuleType:

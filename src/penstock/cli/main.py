@@ -19,6 +19,7 @@ COMMANDS = {
     "report": ("penstock.cli.report", "Write everything known of a run as one HTML page."),
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),
     "compile": ("penstock.cli.compile", "Compile pipelines to KFP's PipelineSpec."),
+    "check": ("penstock.cli.check", "Find what is wrong with pipelines without running them."),
     "schema": ("penstock.cli.schema", "Review a pipeline's schema against newer data."),
     "components": ("penstock.cli.components", "List the components, or show one's interface."),
     "setup": ("penstock.cli.setup", "Install what pipelines run on, from the locks that came with Penstock."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -26,12 +27,14 @@ class PenstockError(Exception):
     Args:
         message: What is wrong, and where: the file, the key, the value.
         remedy: What to do about it, as a sentence; empty when the message says it.
+        findings: Where the message tells of several things, each by itself.
     """
 
     exit_code = ExitCode.ERROR
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, remedy: str = "", *, findings: Sequence[str] = ()) -> None:
         super().__init__(message)
+        self.findings = tuple(findings)
         self.message = message
         self.remedy = remedy
 

@@ -52,10 +52,19 @@ def explain(
         inside: The keys that lead to the value that was held against the model.
         place: Says where a key stands, `inside` included: the file and the line, to be put in front.
     """
+    return "; ".join(explain_each(error, model, inside=inside, place=place))
+
+
+def explain_each(
+    error: ValidationError,
+    model: type[BaseModel],
+    *,
+    inside: tuple[str, ...] = (),
+    place: Callable[[tuple[str | int, ...]], str] = lambda _: "",
+) -> list[str]:
+    """The same, a line for each thing that pydantic found."""
     findings = error.errors(include_url=False)
-    return "; ".join(
-        place((*inside, *finding["loc"])) + _explain_one(dict(finding), model, inside) for finding in findings
-    )
+    return [place((*inside, *finding["loc"])) + _explain_one(dict(finding), model, inside) for finding in findings]
 
 
 def _explain_one(finding: dict[str, Any], model: type[BaseModel], inside: tuple[str, ...]) -> str:
@@ -68,6 +77,11 @@ def _explain_one(finding: dict[str, Any], model: type[BaseModel], inside: tuple[
         return f"{key}: unknown key; {hint}"
     if finding["type"] == "missing":
         return f"{key}: is required"
+    if finding["type"] == "union_tag_invalid":
+        tag, tags = finding["ctx"]["tag"], [each.strip(" '") for each in finding["ctx"]["expected_tags"].split(",")]
+        near = difflib.get_close_matches(tag, tags, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(tags))}"
+        return f"{key}: {finding['ctx']['discriminator'].strip(chr(39))} {tag!r} is not known; {hint}"
     message = finding["msg"].removeprefix("Value error, ")
     given = "" if isinstance(finding["input"], dict | list) else f" (got {finding['input']!r})"
     return f"{key}: {message[0].lower()}{message[1:]}{given}"

@@ -1,0 +1,65 @@
+"""A pipeline with many mistakes, all told at once."""
+
+from pathlib import Path
+from typing import Any
+
+from penstock.authoring.checking import Finding, check_pipeline
+from penstock.authoring.compiling import write_compiled
+from tests.unit.authoring.conftest import BUILD, VALUES
+
+
+def said(folder: Path, **options: Any) -> list[str]:
+    return [str(finding).removeprefix(f"{folder}/") for finding in check_pipeline(folder, **options).findings]
+
+
+def test_nothing_is_wrong(write_pipeline: Any) -> None:
+    folder = write_pipeline()
+    write_compiled(folder)
+    checked = check_pipeline(folder)
+    assert (checked.pipeline, checked.findings, checked.facts) == ("small", (), ())
+
+
+def test_everything_that_is_wrong_is_told_and_nothing_is_written(write_pipeline: Any) -> None:
+    values = VALUES.replace("rate:", "rat:").replace("0.6", "high").replace("train.limit", "trian.limit")
+    folder = write_pipeline(values=f"{values.replace('retries: 2', 'retries: 2')}  jugde: {{retries: 1}}\n")
+    before = sorted(path.name for path in folder.iterdir())
+    assert said(folder) == [
+        "pipeline.yaml:10: tasks.train.rat: unknown key; did you mean 'rate'?",
+        "pipeline.yaml:12: tasks.judge.min_auc: input should be a valid number, unable to parse string as a number "
+        "(got 'high')",
+        "pipeline.yaml:15: execution.jugde: there is no such task; did you mean 'judge'?",
+        "pipeline.yaml:6: run_may_set.1: 'trian.limit' names no task; did you mean 'train'?",
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_file_that_is_no_configuration_is_told_alone(write_pipeline: Any) -> None:
+    assert said(write_pipeline(values="name: [small")) == [
+        "pipeline.yaml:1: not YAML: expected ',' or ']', but got '<stream end>'"
+    ]
+    assert said(write_pipeline(values="name: other\ndescription: x\nnmae: y\n")) == [
+        "pipeline.yaml:3: nmae: unknown key; did you mean 'name'?"
+    ]
+
+
+def test_wiring_is_told_with_its_line(write_pipeline: Any) -> None:
+    folder = write_pipeline(build=BUILD.replace('trained["model"])\n    with', 'trained["modle"])\n    with'))
+    (finding,) = check_pipeline(folder).findings
+    line = next(n for n, text in enumerate((folder / "pipeline.py").read_text().splitlines(), 1) if "modle" in text)
+    assert (Path(finding.file).name, finding.line) == ("pipeline.py", line)
+    assert "did you mean 'model'?" in finding.text
+
+
+def test_what_was_not_compiled_is_told_last(write_pipeline: Any) -> None:
+    folder = write_pipeline()
+    assert said(folder) == ["compiled.yaml: is missing; make it: penstock compile small"]
+    write_compiled(folder)
+    write_pipeline(values=VALUES.replace("epochs: 7", "epochs: 8"))
+    assert said(folder) == ["compiled.yaml: is not what would be compiled now; make it: penstock compile small"]
+    write_pipeline(values=VALUES.replace("epochs: 7", "epoch: 8"))
+    assert said(folder) == ["pipeline.yaml:11: tasks.train.epoch: unknown key; did you mean 'epochs'?"]
+
+
+def test_a_finding_is_one_line() -> None:
+    assert str(Finding("a.yaml", 3, "key: wrong")) == "a.yaml:3: key: wrong"
+    assert str(Finding("a.yaml", 0, "wrong")) == "a.yaml: wrong"
