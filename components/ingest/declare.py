@@ -64,6 +64,14 @@ class PositionIn(Declaration):
     op: Literal["position_in"]
     column: str
     values: tuple[Value, ...] = Field(min_length=1)
+    """Each once."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> PositionIn:
+        twice = sorted({str(value) for value in self.values if self.values.count(value) > 1})
+        if twice:
+            raise ValueError(f"lists {', '.join(twice)} twice, so it has two positions")
+        return self
 
 
 class IsMissing(Declaration):

@@ -183,8 +183,10 @@ def _resolved(text: str, where: str) -> URL:
         return None if value is None else _REFERENCE.sub(lambda match: _variable(match[1], where), value)
 
     query = {key: fill(value) or "" if isinstance(value, str) else value for key, value in url.query.items()}
-    password = fill(url.password if url.password is None else str(url.password))
-    return url.set(username=fill(url.username), password=password, host=fill(url.host), query=query)
+    secret = None if url.password is None else fill(str(url.password))
+    return url.set(
+        username=fill(url.username), password=secret, host=fill(url.host), database=fill(url.database), query=query
+    )
 
 
 def _variable(name: str, where: str) -> str:

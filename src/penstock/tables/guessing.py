@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from penstock.tables.formats import NUMBER_FORMATS, date_pattern, has_time, number_pattern, point_of
 from penstock.tables.source import ColumnType
-from penstock.tables.values import convert, fits, infer_type
+from penstock.tables.values import convert, distinct, fits, infer_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +43,6 @@ _INFINITE = r"^[-+]?(?i:inf|infinity|∞|1\.#INF)$"
 
 _LIKE_A_NUMBER = r"^\s*[-+]?[0-9]*[.,]?[0-9]+([eE][-+]?[0-9]+)?\s*$"
 _STRAYS = 0.01
-_FEW = 0.3
 _SAMPLE = 20_000
 _DATES = (
     "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%d %b %Y", "%d-%b-%Y",
@@ -157,18 +156,6 @@ def _nowhere(column: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow as pa
 
     return pa.chunked_array([pa.repeat(False, len(column))])
-
-
-def distinct(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values of a column without the missing, each once where that makes them far fewer."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    values = column.drop_null()
-    head = values.slice(0, _SAMPLE)
-    if len(pc.unique(head)) > _FEW * len(head):
-        return values
-    return pa.chunked_array([pc.unique(values)])
 
 
 def without_spellings(column: pa.ChunkedArray, spellings: Sequence[str]) -> pa.ChunkedArray:

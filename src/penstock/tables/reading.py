@@ -22,7 +22,7 @@ from penstock.tables.nested import json_values, read_json_lines
 from penstock.tables.parquet import SUFFIXES as PARQUET
 from penstock.tables.parquet import read_parquet
 from penstock.tables.source import JsonField, Source
-from penstock.tables.values import arrow_type, convert, infer_type, plain_type
+from penstock.tables.values import arrow_type, convert, distinct, infer_type, plain_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -174,7 +174,7 @@ def _one_column(name: str, pieces: Sequence[Piece], source: Source, where: str) 
         ]
     column = _join(parts, f"{where}: column {name!r}")
     if not declared and name not in source.fields and all(piece.as_text for piece in pieces):
-        column = convert(column, infer_type(pc.unique(column)), where)
+        column = convert(column, infer_type(distinct(column)), where)
     if pa.types.is_timestamp(column.type) and column.type.tz is None:
         column = pc.assume_timezone(column, "UTC")
     if pa.types.is_floating(column.type):

@@ -24,6 +24,8 @@ _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 _BOOL = r"^([Tt]rue|[Ff]alse|TRUE|FALSE)$"
 _EXAMPLE_LETTERS = 40
+_HEAD = 20_000
+_FEW = 0.3
 
 
 def arrow_type(name: ColumnType) -> pa.DataType:
@@ -93,6 +95,18 @@ def infer_type(values: pa.Array) -> ColumnType:
         if all(pc.all(pc.match_substring_regex(part, pattern)).as_py() for part in (head, whole)) and fits(whole, name):
             return name
     return "string"
+
+
+def distinct(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of a column without the missing, each once where that makes them far fewer."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = column.drop_null()
+    head = values.slice(0, _HEAD)
+    if len(pc.unique(head)) > _FEW * len(head):
+        return values
+    return pa.chunked_array([pc.unique(values)])
 
 
 def convert(

@@ -34,6 +34,9 @@ FLAGS = {"x": [15, 16, None]}
         (FLAGS, {"op": "greater_than", "column": "x", "value": 15.5, "if_missing": 0}, [0, 1, 0]),
         (FLAGS, {"op": "is_in", "column": "x", "values": [15.0, 3]}, [1, 0, None]),
         ({"x": ["a", "b"]}, {"op": "is_in", "column": "x", "values": ["b"]}, [0, 1]),
+        ({"x": ["b", "a", None, "c"]}, {"op": "position_in", "column": "x", "values": ["a", "b"]}, [1, 0, None, None]),
+        (FLAGS, {"op": "position_in", "column": "x", "values": [16, 15]}, [1, 0, None]),
+        ({"x": [True, False]}, {"op": "position_in", "column": "x", "values": [False, True]}, [1, 0]),
         (FLAGS, {"op": "is_missing", "column": "x"}, [0, 0, 1]),
         (
             {"x": [0, 5, 1730, 2359, 2400, None]},

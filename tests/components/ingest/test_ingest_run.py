@@ -176,7 +176,9 @@ def test_a_mistake_in_the_data_leaves_nothing_behind(lake: Path) -> None:
     assert not (lake / "out").exists() or list((lake / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize(("text", "said"), [("id,at,from,delay\n", "trips.csv: has no rows"), ("", "trips.csv: is empty")])
+@pytest.mark.parametrize(
+    ("text", "said"), [("id,at,from,delay\n", "trips.csv: has no rows"), ("", "trips.csv: is empty")]
+)
 def test_a_source_without_rows_is_refused(lake: Path, text: str, said: str) -> None:
     (lake / "trips.csv").write_text(text)
     sources = {**params(lake)["sources"], "trips": {"uri": f"{lake}/trips.csv"}}

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from components.ingest.declare import Split
-from components.ingest.splits import hash_keys, split_rows
+from components.ingest.splits import hash_keys, hash_rows, split_rows
 from penstock.sdk import BadInput
 
 DAYS = pa.table({"day": pa.array([15706, 15707, 15708, 15709], pa.date32()), "n": [1, 2, 3, 4], "who": list("abba")})
@@ -73,6 +73,56 @@ def test_a_group_goes_where_it_went_before_whoever_else_is_there(values, share) 
     assume(len(set(alone.values())) == 2)
     together = split_rows(split, pa.table({"k": pa.array(values, pa.string())}))
     assert all(together[alone[value]][row] for row, value in enumerate(values))
+
+
+ROWS = {
+    "n": [n % 40 if n % 11 else None for n in range(4000)],
+    "x": [(n % 7) / 4 for n in range(4000)],
+    "text": [f"t{n % 5}" if n % 13 else None for n in range(4000)],
+}
+
+
+def test_without_a_group_a_row_goes_by_what_it_holds_wherever_it_stands() -> None:
+    table = pa.table(ROWS)
+    order = [(index * 1237) % 4000 for index in range(4000)]  # 1237 and 4000 have no common factor
+    split = Split(by="hash")
+    sides = [split_rows(split, rows, list(ROWS)) for rows in (table, table.take(order))]
+    for name in ("train", "eval"):
+        one, two = (
+            rows.filter(pa.array(masks[name])) for rows, masks in zip((table, table.take(order)), sides, strict=True)
+        )
+        assert sorted(map(str, one.to_pylist())) == sorted(map(str, two.to_pylist()))
+    assert 3100 < sides[0]["train"].sum() < 3300  # 3,200 +- 4 standard deviations
+
+
+def test_equal_rows_spread_as_all_others_do() -> None:
+    masks = split_rows(Split(by="hash", fractions={"train": 0.5, "eval": 0.5}), pa.table({"x": [1] * 10_000}), ["x"])
+    assert 4800 < masks["train"].sum() < 5200  # 5,000 +- 4 standard deviations
+
+
+def test_only_what_is_put_out_decides() -> None:
+    split = Split(by="hash")
+    alone = split_rows(split, pa.table(ROWS), ["n", "x"])["train"]
+    other = split_rows(split, pa.table({**ROWS, "text": ["other"] * 4000}), ["n", "x"])["train"]
+    assert alone.tolist() == other.tolist()
+
+
+def test_hashes_of_rows_never_change() -> None:
+    # Another value here means that every such split, of every user, has changed.
+    columns = [
+        pa.chunked_array([[1, None, 1]]),
+        pa.chunked_array([[0.5, -0.0, 0.5]]),
+        pa.chunked_array([["a", None, "a"]]),
+    ]
+    first, second, third = (int(h) for h in hash_rows(columns))
+    assert first != third  # the second of two equal rows
+    plain = [int(h) for h in hash_rows([pa.chunked_array([[1, None]]), pa.chunked_array([[0.5, 0.0]])])]
+    assert (first, second, third, plain) == (
+        7876995672682857897,
+        10444371796864729630,
+        15765610438575702332,
+        [4603036923826625247, 9271759356047530030],
+    )
 
 
 def test_groups_are_checked_where_something_else_decides() -> None:
