@@ -23,6 +23,8 @@ _MOST_TICKS = 12
 _PLAIN, _SHORT = ",.4~r", "~s"
 """How d3 writes numbers at an axis: with up to four digits, or thousands as `k`."""
 _THOUSANDS = 10_000
+_DARKEST = 0.55
+"""Opacity of a full cell: figures in the page's ink keep their contrast on it, in light and in dark."""
 HEIGHT = 220
 
 _CONFIG = {
@@ -327,7 +329,7 @@ def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
     x: Spec = {"field": "a", "type": "nominal", "sort": list(labels), "title": "answer"}
     y = {"field": "l", "type": "nominal", "sort": list(labels), "title": "label", "axis": axis}
     x["axis"] = {**axis, "orient": "top", "labelAngle": 0 if len(labels) <= 4 else -40}
-    dark = {"condition": {"test": "datum.p > 0.55", "value": "var(--paper)"}, "value": "var(--ink)"}
+    ink = {"value": "var(--ink)"}
     layers: list[Spec] = [
         {
             "mark": {"type": "rect", "color": SERIES[0], "stroke": "var(--line)"},
@@ -335,7 +337,7 @@ def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
                 "fillOpacity": {
                     "field": "p",
                     "type": "quantitative",
-                    "scale": {"domain": [0, 1], "range": [0.04, 1]},
+                    "scale": {"domain": [0, 1], "range": [0.04, _DARKEST]},
                     "legend": None,
                 },
                 "description": {"field": "t"},
@@ -343,12 +345,12 @@ def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
         },
         {
             "mark": {"type": "text", "fontSize": 13, "dy": -6 if side > 50 else 0},
-            "encoding": {"text": {"field": "q"}, "color": dark},
+            "encoding": {"text": {"field": "q"}, "color": ink},
         },
     ]
     if side > 50:
         layers.append(
-            {"mark": {"type": "text", "fontSize": 11, "dy": 11}, "encoding": {"text": {"field": "n"}, "color": dark}}
+            {"mark": {"type": "text", "fontSize": 11, "dy": 11}, "encoding": {"text": {"field": "n"}, "color": ink}}
         )
     spec = {"data": {"values": values}, "encoding": {"x": x, "y": y}, "layer": layers}
     return _chart(spec, width=side * len(labels), height=min(side, 64) * len(labels))
