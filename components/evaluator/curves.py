@@ -35,6 +35,8 @@ class CurveMetric:
     increment: Callable[[Array, Array, Array, Array | None], Array]
     scale: Callable[[Array, Array], Array]
     needs_negatives_above: bool = False
+    trials: tuple[tuple[str, ...], ...] = (("positive",), ("negative",))
+    """As `SumMetric.trials`: an area is known no better than a share of the rarer class."""
 
 
 def curve_bins(score: Array) -> npt.NDArray[np.int64]:

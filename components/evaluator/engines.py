@@ -17,6 +17,7 @@ from components.evaluator.measurement import Measurement, Role, difference, sign
 from components.evaluator.metrics import labels_of
 from components.evaluator.plan import Plan
 from components.evaluator.resampling import Kernel, standard_errors
+from components.evaluator.shares import with_least_errors
 from components.evaluator.slices import cut
 from penstock.artifacts import Model
 from penstock.artifacts.task import Task
@@ -77,6 +78,8 @@ def vectorised(job: Job) -> Measurement:
         values[Role.DIFFERENCE] = difference(values)
     unknown = {role: np.full(found.shape, np.nan) for role, found in values.items()}
     errors = standard_errors(kernel, job.replicates, job.seed) if job.replicates else unknown
+    for role in job.scores if job.replicates else ():
+        errors[role] = with_least_errors(errors[role], values[role], kernel.trials(role))
     rows = np.concatenate([np.bincount(c.codes[c.codes >= 0], minlength=len(c.keys)) for c in cuts])
     keys = [key for c in cuts for key in c.keys]
     for role, found in values.items():

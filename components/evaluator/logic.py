@@ -29,8 +29,8 @@ from components.evaluator.slices import slice_name
 from components.evaluator.spec import EvaluatorParams, FairnessGap
 from penstock.artifacts import Consequence, Decision, Reason, Verdict
 
-_FEWEST_ROWS = 30
-"""Below it a bootstrap interval means nothing, whatever the slice [rows]."""
+_FEWEST_ROWS = 20
+"""Below it a bootstrap interval means nothing, even overall [rows]."""
 _WORST_FIRST = (Verdict.ERROR, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.SUCCESSFUL)
 
 
@@ -170,7 +170,7 @@ def _check(measured: Measurement, threshold: Threshold, index: int, confidence: 
     elif math.isnan(found.value):
         text += "; undefined there (a class is missing, or nothing was predicted positive)"
     elif math.isnan(found.lower):
-        text += "; without an interval, so nothing can be said"
+        text += "; without an interval (a class is too rare there), so nothing can be said"
     reason = Reason(
         rule=f"{threshold.metric}.{threshold.kind}_threshold",
         subject=subject,
@@ -267,7 +267,7 @@ def _fairness(measured: Measurement, gap: FairnessGap, params: EvaluatorParams) 
     low, high = (pick(usable, key=lambda i: (values[i], -i)) for pick in (min, max))
     confidence = simultaneous(params.confidence, len(usable) * (len(usable) - 1) // 2)
     error = math.hypot(errors[low], errors[high])
-    found = interval(float(values[high] - values[low]), error, confidence, measured.replicates)
+    found = interval(float(values[high] - values[low]), error, confidence, measured.degrees(low, high))
     best, worst = (slice_name(measured.slices[i]) for i in (high, low))
     text = (
         f"{gap.metric} is {values[high]:.4f} at {best} and {values[low]:.4f} at {worst}: a gap of {found.value:.4f} "

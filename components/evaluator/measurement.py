@@ -61,7 +61,12 @@ class Measurement:
     def interval(self, role: Role, slice_index: int, metric: str, confidence: float) -> Interval:
         """An estimate and its interval; NaN bounds where it has no standard error."""
         at = slice_index, self.metrics.index(metric)
-        return interval(float(self.values[role][at]), float(self.errors[role][at]), confidence, self.replicates)
+        degrees = self.degrees(slice_index)
+        return interval(float(self.values[role][at]), float(self.errors[role][at]), confidence, degrees)
+
+    def degrees(self, *slices: int) -> int:
+        """Degrees of freedom of a standard error: it knows no more than its resamples, nor than the rows in them."""
+        return min(self.replicates, *(int(self.slice_rows[i]) for i in slices)) - 1
 
     def index(self, key: SliceKey) -> int:
         """Where a slice stands."""
@@ -72,24 +77,25 @@ class Measurement:
         return [slice_name(key) for key in self.slices]
 
 
-def interval(value: float, error: float, confidence: float, replicates: int) -> Interval:
-    """Put Student's interval around an estimate whose standard error was estimated by resampling.
+def interval(value: float, error: float, confidence: float, degrees: int) -> Interval:
+    """Put Student's interval around an estimate whose standard error is itself an estimate.
 
     Args:
         value: The estimate.
         error: Its standard error; NaN where unknown.
         confidence: Two-sided, in (0, 1).
-        replicates: Resamples behind the standard error, one more than the degrees of freedom.
+        degrees: Degrees of freedom of the standard error: one less than the resamples behind it, or than the rows
+            behind them where these are fewer; below 1 counts as 1.
 
     Returns:
         The interval, symmetric; NaN bounds where the error is unknown.
 
     Example:
-        >>> found = interval(0.6, 0.01, 0.95, 201)
+        >>> found = interval(0.6, 0.01, 0.95, 200)
         >>> round(found.lower, 4), round(found.upper, 4)
         (0.5803, 0.6197)
     """
-    half = student_quantile((1 + confidence) / 2, max(replicates - 1, 1)) * error
+    half = student_quantile((1 + confidence) / 2, max(degrees, 1)) * error
     return Interval(value, value - half, value + half)
 
 

@@ -37,6 +37,8 @@ class SumMetric:
             `class` (a score a class), `any`.
         exact: Whether it counts rows, and so has no sampling error.
         default_threshold: The score above which the prediction is positive; None where none is used.
+        trials: For a share, the statistics that add up to the rows it is a share of; where there are several such
+            sums, the smallest counts. Empty for what is no share.
     """
 
     name: str
@@ -45,6 +47,7 @@ class SumMetric:
     labels: Literal["any", "number", "binary", "class"] = "number"
     exact: bool = False
     default_threshold: float | None = None
+    trials: tuple[tuple[str, ...], ...] = ()
 
 
 Metric = SumMetric | CurveMetric
@@ -91,33 +94,45 @@ def _squared_correlation(s: Sums) -> Array:
         return _divide((yp - y * p / n) ** 2, (yy - y**2 / n) * (pp - p**2 / n))
 
 
-def _confusion(name: str, formula: Callable[[Sums], Array]) -> SumMetric:
-    return SumMetric(name, ("tp@", "tn@", "fp@", "fn@"), formula, labels="binary", default_threshold=0.5)
+def _confusion(name: str, formula: Callable[[Sums], Array], *trials: tuple[str, ...]) -> SumMetric:
+    return SumMetric(name, _CELLS, formula, labels="binary", default_threshold=0.5, trials=trials)
+
+
+def _share(name: str, part: tuple[str, ...], of: tuple[str, ...]) -> SumMetric:
+    """A share of some cells of the confusion matrix in others."""
+    return _confusion(name, lambda s: _divide(_total(s, part), _total(s, of)), tuple(f"{cell}@" for cell in of))
+
+
+def _total(s: Sums, cells: tuple[str, ...]) -> Array:
+    return sum((s[cell] for cell in cells[1:]), s[cells[0]])
+
+
+_CELLS = ("tp@", "tn@", "fp@", "fn@")
+_ALL, _POSITIVE, _NEGATIVE = ("tp", "tn", "fp", "fn"), ("tp", "fn"), ("tn", "fp")
 
 
 METRICS: dict[str, Metric] = {
     "ExampleCount": SumMetric("example_count", ("n",), lambda s: s["n"], labels="any", exact=True),
     **CURVES,
-    "BinaryAccuracy": _confusion(
-        "binary_accuracy", lambda s: _divide(s["tp"] + s["tn"], s["tp"] + s["fp"] + s["tn"] + s["fn"])
+    "BinaryAccuracy": _share("binary_accuracy", ("tp", "tn"), _ALL),
+    "Precision": _share("precision", ("tp",), ("tp", "fp")),
+    "Recall": _share("recall", ("tp",), _POSITIVE),
+    "Specificity": _share("specificity", ("tn",), _NEGATIVE),
+    "FallOut": _share("fall_out", ("fp",), _NEGATIVE),
+    "MissRate": _share("miss_rate", ("fn",), _POSITIVE),
+    "F1Score": _confusion(
+        "f1_score", lambda s: _divide(2 * s["tp"], 2 * s["tp"] + s["fp"] + s["fn"]), ("tp@", "fp@", "fn@")
     ),
-    "Precision": _confusion("precision", lambda s: _divide(s["tp"], s["tp"] + s["fp"])),
-    "Recall": _confusion("recall", lambda s: _divide(s["tp"], s["tp"] + s["fn"])),
-    "Specificity": _confusion("specificity", lambda s: _divide(s["tn"], s["tn"] + s["fp"])),
-    "FallOut": _confusion("fall_out", lambda s: _divide(s["fp"], s["fp"] + s["tn"])),
-    "MissRate": _confusion("miss_rate", lambda s: _divide(s["fn"], s["fn"] + s["tp"])),
-    "F1Score": _confusion("f1_score", lambda s: _divide(2 * s["tp"], 2 * s["tp"] + s["fp"] + s["fn"])),
     "BalancedAccuracy": _confusion(
         "balanced_accuracy",
         lambda s: (_divide(s["tp"], s["tp"] + s["fn"]) + _divide(s["tn"], s["tn"] + s["fp"])) / 2,
+        ("tp@", "fn@"),
+        ("tn@", "fp@"),
     ),
     "MatthewsCorrelationCoefficient": _confusion("matthews_correlation_coefficient", _matthews),
-    "NegativePredictiveValue": _confusion("negative_predictive_value", lambda s: _divide(s["tn"], s["tn"] + s["fn"])),
-    "PredictedPositiveRate": _confusion(
-        "predicted_positive_rate",
-        lambda s: _divide(s["tp"] + s["fp"], s["tp"] + s["fp"] + s["tn"] + s["fn"]),
-    ),
-    "Prevalence": _confusion("prevalence", lambda s: _divide(s["tp"] + s["fn"], s["tp"] + s["fp"] + s["tn"] + s["fn"])),
+    "NegativePredictiveValue": _share("negative_predictive_value", ("tn",), ("tn", "fn")),
+    "PredictedPositiveRate": _share("predicted_positive_rate", ("tp", "fp"), _ALL),
+    "Prevalence": _share("prevalence", _POSITIVE, _ALL),
     "TruePositives": _confusion("true_positives", lambda s: s["tp"]),
     "TrueNegatives": _confusion("true_negatives", lambda s: s["tn"]),
     "FalsePositives": _confusion("false_positives", lambda s: s["fp"]),
@@ -135,7 +150,9 @@ METRICS: dict[str, Metric] = {
     ),
     "MeanSquaredLogarithmicError": SumMetric("mean_squared_logarithmic_error", ("sle", "n"), _mean("sle")),
     "SquaredPearsonCorrelation": SumMetric("squared_pearson_correlation", _MOMENTS, _squared_correlation),
-    "SparseCategoricalAccuracy": SumMetric("sparse_categorical_accuracy", ("hit", "n"), _mean("hit"), labels="class"),
+    "SparseCategoricalAccuracy": SumMetric(
+        "sparse_categorical_accuracy", ("hit", "n"), _mean("hit"), labels="class", trials=(("n",),)
+    ),
     "SparseCategoricalCrossentropy": SumMetric(
         "sparse_categorical_crossentropy", ("cce", "n"), _mean("cce"), labels="class"
     ),
@@ -156,7 +173,8 @@ def cost_metric(false_positive: float, false_negative: float) -> SumMetric:
 
 def top_k_metric(k: int) -> SumMetric:
     """The share of rows whose class is among the k with the highest scores, ties included."""
-    return SumMetric("sparse_top_k_categorical_accuracy", (f"top@{k}", "n"), _mean(f"top@{k}"), labels="class")
+    hits = f"top@{k}"
+    return SumMetric("sparse_top_k_categorical_accuracy", (hits, "n"), _mean(hits), labels="class", trials=(("n",),))
 
 
 def skill_metric(task: Task) -> SumMetric:

@@ -87,18 +87,18 @@ class Kernel:
             [int(c[start] + offset) for c, offset in zip(codes, self._offsets[:-1], strict=True) if c[start] >= 0]
             for start, _ in self._groups
         ]
-        ordered = {role: Rows(label[order], score[order]) for role, score in scores.items()}
+        self._rows = {role: Rows(label[order], score[order]) for role, score in scores.items()}
         self._needs = sorted(
             {need for metric in metrics for need in _needs(metric)}, key=lambda n: (n[0].classes, n[1])
         )
         self._statistics = {
             role: np.array([statistic(name, rows, view) for view, name in self._needs]).reshape(-1, self.n_rows)
-            for role, rows in ordered.items()
+            for role, rows in self._rows.items()
         }
         views = dict.fromkeys(v for m in metrics if isinstance(m.known, CurveMetric) for v in _views(m))
         self._cells = {
             (role, view): [_cells(c, int(o), rows, view) for c, o in zip(codes, self._offsets[:-1], strict=True)]
-            for role, rows in ordered.items()
+            for role, rows in self._rows.items()
             for view in views
         }
 
@@ -120,6 +120,35 @@ class Kernel:
             areas = {view: self._areas(cells, weights) for (owner, view), cells in self._cells.items() if owner is role}
             found[role] = np.stack([self._value(m, sums, areas, weights.shape[1]) for m in self._metrics], axis=1)
         return found
+
+    def trials(self, role: Role) -> Array:
+        """The rows that every metric is a share of [rows], shape (n_slices, n_metrics); NaN for what is no share.
+
+        Of an average over classes the smallest number counts, of the classes that have rows.
+        """
+        import numpy as np
+
+        found = np.full((self.n_slices, len(self._metrics)), np.nan)
+        for j, metric in enumerate(self._metrics):
+            if metric.known is None or not metric.known.trials:
+                continue
+            sums = [
+                sum(self._per_slice(statistic(_statistic_name(n, metric), self._rows[role], view)) for n in names)
+                for view in _views(metric)
+                for names in metric.known.trials
+            ]
+            least = np.min([np.where(total > 0, total, np.inf) for total in sums], axis=0)
+            found[:, j] = np.where(np.isfinite(least), least, 0.0)
+        return found
+
+    def _per_slice(self, of_rows: Array) -> Array:
+        """Sums over the rows of every slice, shape (n_slices,)."""
+        import numpy as np
+
+        total = np.zeros(self.n_slices)
+        for (start, stop), members in zip(self._groups, self._members, strict=True):
+            total[members] += of_rows[start:stop].sum()
+        return total
 
     def _value(
         self, metric: PlannedMetric, sums: Mapping[_Statistic, Array], areas: Mapping[View, Any], n_weightings: int
@@ -164,11 +193,11 @@ class Kernel:
             if any(curve.needs_negatives_above for curve in wanted.values()):
                 all_neg, neg_above = _totals_and_above(neg, cells.starts)
             else:
-                all_neg, neg_above = _per_slice(neg, cells.starts), None
+                all_neg, neg_above = _per_start(neg, cells.starts), None
             for name, curve in wanted.items():
                 shares = curve.increment(pos, neg, pos_above, neg_above)
                 whole = np.asarray(curve.scale(all_pos, all_neg), dtype=np.float64)
-                area = _per_slice(shares, cells.starts)
+                area = _per_start(shares, cells.starts)
                 areas[name][cells.slices] = np.divide(area, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
         return areas
 
@@ -283,7 +312,7 @@ def _cells(codes: Codes, offset: int, of: Rows, view: View) -> _Cells:
     return _Cells(membership(positive), membership(~positive), starts, slice_of_cell[starts] + offset)
 
 
-def _per_slice(part: Array, starts: Codes) -> Array:
+def _per_start(part: Array, starts: Codes) -> Array:
     """Sum the cells of each slice, by products with ones: several times as fast as `np.add.reduceat`."""
     import numpy as np
 

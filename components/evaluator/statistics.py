@@ -72,9 +72,10 @@ def statistic(name: str, rows: Rows, view: View = WHOLE) -> Array:
 
     Args:
         name: One of `n`, `y`, `p`, `ae`, `se`, `ape`, `labelled` (rows with a label other than 0), `sle`, `bce`
-            (Keras, clipped), `log` (not clipped); `zy`, `zp`, `zyy`, `zpp`, `zyp`, `zse` of the standardised label
-            and score; `tp@t`, `fp@t`, `tn@t`, `fn@t` at a threshold t. Of several classes: `hit`, `cce` (Keras,
-            clipped), `top@k`, `class@c` (rows of class c).
+            (Keras, clipped), `log` (not clipped), `positive` and `negative` (rows with the label 1, or another);
+            `zy`, `zp`, `zyy`, `zpp`, `zyp`, `zse` of the standardised label and score; `tp@t`, `fp@t`, `tn@t`,
+            `fn@t` at a threshold t. Of several classes: `hit`, `cce` (Keras, clipped), `top@k`, `class@c` (rows of
+            class c).
         rows: Labels and scores.
         view: How to look at them.
 
@@ -150,6 +151,8 @@ _PLAIN: dict[str, Callable[[Any, Any], Any]] = {
     "sle": _squared_logarithmic_error,
     "bce": lambda y, p: _cross_entropy(y, p, clip=EPSILON),
     "log": lambda y, p: _cross_entropy(y, p, clip=0.0),
+    "positive": lambda y, p: y == 1,
+    "negative": lambda y, p: y != 1,
     "hit": lambda y, p: p.argmax(axis=1) == y,
     "cce": _categorical_cross_entropy,
 }

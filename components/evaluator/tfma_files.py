@@ -124,7 +124,7 @@ def _metrics_for_slice(measured: Measurement, plan: Plan, index: int, confidence
             entry.value.double_value.value = found.value
             if math.isfinite(found.lower):
                 error = float(measured.errors[role][index, measured.metrics.index(metric.name)])
-                _fill_interval(entry.confidence_interval, found, error, measured.replicates - 1)
+                _fill_interval(entry.confidence_interval, found, error, measured.degrees(index))
     return message
 
 

@@ -115,7 +115,7 @@ def test_one_large_slice_that_failed_closes_the_gate_and_comes_first() -> None:
     ]
     worst = decision.reasons[0]
     assert worst.rule == "auc.change_threshold"
-    half = interval(0, 0.004, simultaneous(0.95, 2), 10_000).upper
+    half = interval(0, 0.004, simultaneous(0.95, 2), 9_999).upper
     assert worst.evidence["estimate"] == pytest.approx(-0.1)
     assert worst.evidence["upper"] == pytest.approx(-0.1 + half)
     assert (worst.evidence["least"], worst.evidence["rows"], worst.evidence["baseline"]) == (-0.02, 10_000, 0.7)
@@ -176,8 +176,8 @@ def test_an_undefined_metric_is_inconclusive() -> None:
 
 
 def test_a_handful_of_rows_blesses_nothing() -> None:
-    assert judged(measured([0.99], [0.0], rows=[29]), AT_LEAST).verdict is Verdict.INCONCLUSIVE
-    assert judged(measured([0.99], [0.0], rows=[30]), AT_LEAST).verdict is Verdict.SUCCESSFUL
+    assert judged(measured([0.99], [0.0], rows=[19]), AT_LEAST).verdict is Verdict.INCONCLUSIVE
+    assert judged(measured([0.99], [0.0], rows=[20]), AT_LEAST).verdict is Verdict.SUCCESSFUL
 
 
 def test_a_threshold_on_a_slice_without_rows_is_inconclusive() -> None:
