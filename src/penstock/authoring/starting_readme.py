@@ -26,6 +26,7 @@ def write_readme(name: str, profile: Profile, uses: Mapping[str, Use]) -> str:
     features = sum(use.feature for use in uses.values())
     command = name.replace("_", "-")
     asked = json.dumps({"instances": [example_request(profile, uses)]}, ensure_ascii=False)
+    asked = asked if asked.isprintable() else json.dumps(json.loads(asked))
     return _TEXT.format(
         name=name,
         rows=f"{profile.rows:,}",

@@ -22,6 +22,8 @@ _SLACK = 0.05
 _JUDGED = 0.2
 _NEW_VALUES = 0.01
 """Share of the rows that may have values that are not in a list."""
+_FEWEST_FOR_QUANTILES = 30
+"""Numbers with fewer values have no comparator: they are compared between quantiles, which then say little."""
 _FEWEST_A_VALUE = 5
 """A list is only taken for complete where its values come up so often, on average [rows]."""
 
@@ -124,7 +126,7 @@ def _comparators(column: ColumnProfile, rows: int, *, listed: bool) -> list[str]
         largest = max((count.rows for count in column.top), default=0) / max(column.present, 1)
         chance = 4 * math.sqrt(max(largest * (1 - largest), 0.01) * 2 / max(_JUDGED * rows, 1))
         return _moves("infinity_norm", max(0.05, chance))
-    if column.role == "number":
+    if column.role == "number" and column.distinct >= _FEWEST_FOR_QUANTILES:
         return _moves("jensen_shannon_divergence", max(0.1, _noise(rows, 30)))
     return []
 

@@ -66,7 +66,7 @@ def choose_training(profile: Profile) -> dict[str, Any]:
     """Choose the model and how it is trained, by the task and the number of rows."""
     label, rows = profile.label, profile.rows
     chosen: dict[str, Any] = {"task": Because(label.task, f"The label {label.column}: {label.reason}.")}
-    if label.classes and label.encoded:
+    if label.encoded or label.task == "multiclass":
         chosen["classes"] = [str(value) for value in label.classes]
     size = "few" if rows < _SMALL else "many" if rows >= _LARGE else "some"
     units = {"few": [32, 16], "some": [64, 32], "many": [128, 64]}[size]
