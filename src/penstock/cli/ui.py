@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from penstock.viewing.server_routes import Report
 
 _PORT = 8642
 
@@ -39,11 +35,4 @@ def command(home: Path, port: int, open_browser: bool) -> None:
         if open_browser:
             webbrowser.open(address)
 
-    def alive(run_id: str) -> bool:
-        return Home(home).is_alive(run_id)
-
-    serve(Source(home, lambda: open_lineage(home), alive, _report()), port, ready)
-
-
-def _report() -> Report | None:
-    return None
+    serve(Source(home, lambda: open_lineage(home), alive=lambda run_id: Home(home).is_alive(run_id)), port, ready)

@@ -1,82 +1,59 @@
-"""The frame of the local pages: templates, style, script, and how values are written.
+"""The frame of the local pages: templates, style, script, and where things are shown.
 
-Our own templates stand on the frame that reports have (`reporting/templates/base.html.j2`). Everything is escaped;
-style and script are one text each, so that the browser can be told to take no other.
+Our own templates stand on the frame and the pieces that reports have. Everything is escaped; style and script are one
+text each, so that the browser can be told to take no other.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from penstock.artifacts import Verdict
 from penstock.lineage.records import RunRecord, State
 from penstock.reporting import formats
+from penstock.reporting.page import TEMPLATES, environment
 from penstock.sdk import ExitCode
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _OWN = Path(__file__).with_name("templates")
-_SHARED = Path(formats.__file__).with_name("templates")
 
 
-@dataclass(frozen=True)
-class Badge:
-    """A state or a verdict: a word with a sign and a colour."""
-
-    text: str
-    mark: str
-    tone: str
-    """A class of the style sheet: `good`, `bad`, `doubt`, `fault`, or none."""
-
-
-def state_badge(state: State, exit_code: int | None = None) -> Badge:
-    """How a run or a task stands.
-
-    Args:
-        state: Its state.
-        exit_code: Of a run that has ended; a closed gate is told.
-    """
-    if state is State.COMPLETE and exit_code == ExitCode.GATE_CLOSED:
-        return Badge("gate closed", "⊘", "doubt")
-    return _STATES[state]
-
-
-def verdict_badge(verdict: Verdict) -> Badge:
-    """What a gate said."""
-    return _VERDICTS[verdict]
-
-
-def render(template: str, **values: Any) -> str:
-    """One page.
+def render(
+    template: str, *, title: str, contents: Iterable[tuple[str, str]] = (), refresh: int = 0, **values: Any
+) -> str:
+    """Write one page.
 
     Args:
         template: A file in `viewing/templates`.
-        values: What it names; all of them.
+        title: Its heading.
+        contents: Anchors and names of its sections, where it has a list of them.
+        refresh: After how many seconds it is read again [s]; 0 for never.
+        values: What else the template names.
     """
-    return _environment().get_template(template).render(style=Markup(style()), script=Markup(script()), **values)  # noqa: S704 - our own files
+    ours = {"style": Markup(style()), "script": Markup(script())}  # noqa: S704 - our own files
+    page = _environment().get_template(template)
+    return page.render(title=title, contents=list(contents), refresh=refresh, **ours, **values)
 
 
 @cache
 def style() -> str:
     """The style sheet of all pages."""
-    return "\n".join(
-        [(_SHARED / "style.css").read_text(encoding="utf-8"), (_OWN / "local.css").read_text(encoding="utf-8")]
-    )
+    return _joined("style.css", "local.css")
 
 
 @cache
 def script() -> str:
     """The script of all pages; without it they only lack comfort."""
-    return "\n".join(
-        [(_SHARED / "script.js").read_text(encoding="utf-8"), (_OWN / "local.js").read_text(encoding="utf-8")]
-    )
+    return _joined("script.js", "local.js")
 
 
 def when(time: datetime | None) -> str:
@@ -87,6 +64,11 @@ def when(time: datetime | None) -> str:
 def seconds_of(run: RunRecord) -> float | None:
     """How long a run took [s]; None while it runs."""
     return (run.ended - run.started).total_seconds() if run.ended else None
+
+
+def is_gate_closed(run: RunRecord) -> bool:
+    """Whether a run did all that it was to do, and a gate said no."""
+    return run.state is State.COMPLETE and run.exit_code == ExitCode.GATE_CLOSED
 
 
 def run_link(run_id: str) -> str:
@@ -109,44 +91,14 @@ def task_anchor(task: str) -> str:
     return "task-" + re.sub(r"[^A-Za-z0-9_-]", "-", task)
 
 
+def _joined(shared: str, own: str) -> str:
+    return "\n".join((folder / name).read_text(encoding="utf-8") for folder, name in ((TEMPLATES, shared), (_OWN, own)))
+
+
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader([_OWN, _SHARED]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "duration": formats.duration,
-        "size": formats.size,
-        "number": formats.number,
-        "digest": formats.digest,
-        "value": formats.value,
-        "words": formats.words,
-        "when": when,
-        "run_link": run_link,
-        "artifact_link": artifact_link,
-        "task_anchor": task_anchor,
-        "seconds_of": seconds_of,
-        "verdict_badge": verdict_badge,
-        "state_badge": state_badge,
-    }
-    return environment
-
-
-_STATES = {
-    State.RUNNING: Badge("running", "▸", ""),
-    State.COMPLETE: Badge("complete", "✓", "good"),
-    State.CACHED: Badge("cached", "✓", "good"),
-    State.FAILED: Badge("failed", "✕", "bad"),
-    State.SKIPPED: Badge("skipped", "-", ""),
-    State.INTERRUPTED: Badge("interrupted", "■", "doubt"),
-}
-_VERDICTS = {
-    Verdict.SUCCESSFUL: Badge("Successful", "✓", "good"),
-    Verdict.FAILED: Badge("Failed", "✕", "bad"),
-    Verdict.INCONCLUSIVE: Badge("Inconclusive", "?", "doubt"),
-    Verdict.ERROR: Badge("Error", "!", "fault"),
-}
+    found = environment(_OWN)
+    for function in (when, seconds_of, run_link, artifact_link, task_anchor):
+        found.filters[function.__name__] = function
+    found.tests["gate_closed"] = is_gate_closed
+    return found

@@ -7,10 +7,11 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from penstock.lineage.neighbourhood import Neighbourhood
-from penstock.lineage.records import ArtifactRecord
+from penstock.lineage.records import ArtifactRecord, ExecutionRecord
 from penstock.reporting import formats
 from penstock.reporting.graph import Node, draw_graph
-from penstock.viewing.pages import artifact_link, render, run_link, state_badge, task_anchor
+from penstock.reporting.page import mark, tone
+from penstock.viewing.pages import artifact_link, render, run_link, task_anchor
 from penstock.viewing.server_files import Listing, Preview
 
 
@@ -19,7 +20,7 @@ def artifact_page(around: Neighbourhood, listing: Listing) -> str:
     artifact = around.artifacts[0]
     contents = [("lineage", "Lineage"), ("files", "Files"), ("metadata", "Metadata")]
     return render(
-        "artifact.html.j2",
+        "local_artifact.html.j2",
         title=f"{artifact.kind} {formats.digest(artifact.digest or artifact.uri)}",
         contents=contents,
         artifact=artifact,
@@ -28,40 +29,25 @@ def artifact_page(around: Neighbourhood, listing: Listing) -> str:
         graph=Markup(draw_lineage(around)),  # noqa: S704 - drawn from escaped texts
         listing=listing,
         file_link=lambda name: file_link(artifact, name),
-        refresh=0,
     )
 
 
 def file_page(artifact: ArtifactRecord, name: str, shown: Preview) -> str:
     """The page of one file of an artifact."""
     return render(
-        "file.html.j2",
+        "local_file.html.j2",
         title=name,
-        contents=(),
         artifact=artifact,
         name=name,
         shown=shown,
         raw=file_link(artifact, name, raw=True),
-        refresh=0,
     )
 
 
 def draw_lineage(around: Neighbourhood) -> str:
     """The graph around an artifact as SVG; every box is a link."""
     nodes = [_artifact_box(artifact, artifact.id == around.centre) for artifact in around.artifacts]
-    for execution in around.executions:
-        badge = state_badge(execution.state)
-        nodes.append(
-            Node(
-                id=f"e{execution.id}",
-                title=execution.task,
-                text=execution.run_id[-22:],
-                tone=badge.tone or "plain",
-                mark=badge.mark,
-                href=f"{run_link(execution.run_id)}#{task_anchor(execution.task)}",
-                says=f"Task {execution.task} of run {execution.run_id}: {badge.text}",
-            )
-        )
+    nodes += [_execution_box(execution) for execution in around.executions]
     edges = [(f"e{execution}", f"a{artifact}") for execution, artifact in around.made]
     edges += [(f"a{artifact}", f"e{execution}") for artifact, execution in around.took]
     return draw_graph(nodes, edges, says="Where this artifact came from and what was made of it", css_class="right")
@@ -75,6 +61,18 @@ def file_link(artifact: ArtifactRecord, name: str, *, raw: bool = False) -> str:
         '/artifacts/3/files/variables/a%20b'
     """
     return f"{artifact_link(artifact.id)}/{'raw' if raw else 'files'}/{quote(name)}"
+
+
+def _execution_box(execution: ExecutionRecord) -> Node:
+    return Node(
+        id=f"e{execution.id}",
+        title=execution.task,
+        text=f"…{execution.run_id[-16:]}",
+        tone=tone(execution.state),
+        mark=mark(execution.state),
+        href=f"{run_link(execution.run_id)}#{task_anchor(execution.task)}",
+        says=f"Task {execution.task} of run {execution.run_id}: {execution.state}",
+    )
 
 
 def _artifact_box(artifact: ArtifactRecord, central: bool) -> Node:

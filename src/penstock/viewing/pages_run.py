@@ -12,23 +12,21 @@ MOST_COMPARED = 8
 _REFRESH_SECONDS = 2
 
 
-def run_page(run: RunRecord, *, has_report: bool) -> str:
+def run_page(run: RunRecord) -> str:
     """The page of one run: how it stands, its tasks, verdicts, parameters and artifacts.
 
     Args:
         run: With its executions.
-        has_report: Whether there is a report to link to.
     """
     alive = run.state is State.RUNNING
-    contents = [("tasks", "Tasks"), ("verdicts", "Verdicts"), ("parameters", "Parameters"), ("artifacts", "Artifacts")]
-    if not any(execution.decision for execution in run.executions):
-        contents.remove(("verdicts", "Verdicts"))
+    judged = any(execution.decision for execution in run.executions)
+    sections = ["tasks", *(["verdicts"] if judged else []), "parameters", "artifacts"]
     return render(
-        "run.html.j2",
+        "local_run.html.j2",
         title=run.run_id,
-        contents=contents,
+        contents=[(name, name.capitalize()) for name in sections],
         run=run,
-        has_report=has_report,
+        judged=judged,
         refresh=_REFRESH_SECONDS if alive else 0,
     )
 
@@ -43,13 +41,11 @@ def compare_page(runs: Sequence[RunRecord], *, every: bool) -> str:
     comparison = compare(runs)
     rows = comparison.rows if every else comparison.differences
     return render(
-        "compare.html.j2",
+        "local_compare.html.j2",
         title=f"{len(runs)} runs side by side",
-        contents=(),
         runs=runs,
         rows=rows,
         every=every,
         differ=len(comparison.differences),
         same=len(comparison.rows) - len(comparison.differences),
-        refresh=0,
     )

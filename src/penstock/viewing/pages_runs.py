@@ -65,9 +65,8 @@ def list_page(index: RunIndex, query: ListQuery) -> str:
     found = index.page(query.filter(), limit=PAGE_ROWS, offset=(query.page - 1) * PAGE_ROWS)
     page, pages = found.offset // PAGE_ROWS + 1, max(1, -(-found.total // PAGE_ROWS))
     return render(
-        "runs.html.j2",
+        "local_runs.html.j2",
         title="Runs",
-        contents=(),
         query=query,
         runs=found.runs,
         total=found.total,

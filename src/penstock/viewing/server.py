@@ -13,7 +13,7 @@ from penstock.lineage.port import LineageStore
 from penstock.sdk import BadInput, PenstockError
 from penstock.viewing.server_guard import Guard
 from penstock.viewing.server_lineage import LineageThread
-from penstock.viewing.server_routes import Report, Site
+from penstock.viewing.server_routes import Site
 
 HOST = "127.0.0.1"
 """The only address that it listens on: the pages are for the person at this machine."""
@@ -31,8 +31,6 @@ class Source:
     """Opens its lineage; called once in each thread that asks."""
     alive: Callable[[str], bool]
     """Whether a run that says `running` still does."""
-    report: Report | None = None
-    """Makes a run's report."""
 
 
 def serve(source: Source, port: int, on_ready: Callable[[str], None]) -> None:
@@ -57,7 +55,7 @@ def serve(source: Source, port: int, on_ready: Callable[[str], None]) -> None:
         stack.callback(reports.close)
         lineage.ask_now(lambda known: known.index.refresh())
         number = listening.getsockname()[1]
-        site = Site(source.home, lineage, reports, source.report)
+        site = Site(source.home, lineage, reports)
         hosts = frozenset({f"{HOST}:{number}", f"localhost:{number}"})
         config = uvicorn.Config(
             Guard(site.app(), hosts),

@@ -16,19 +16,17 @@ from starlette.routing import Route
 
 from penstock.artifacts.digest import digest_json
 from penstock.lineage.neighbourhood import neighbourhood
-from penstock.lineage.port import LineageStore
 from penstock.lineage.records import RunRecord
 from penstock.sdk import BadInput, PenstockError
 from penstock.viewing import pages, server_files
+from penstock.viewing.comparison_view import comparison_page
 from penstock.viewing.pages_artifact import artifact_page, file_page
 from penstock.viewing.pages_run import MOST_COMPARED, compare_page, run_page
 from penstock.viewing.pages_runs import ListQuery, list_page
-from penstock.viewing.server_files import NoSuchFile
+from penstock.viewing.run_view import report_page
 from penstock.viewing.server_guard import SANDBOX, policy
 from penstock.viewing.server_lineage import Lineage, LineageThread
 
-Report = Callable[[LineageStore, RunRecord], str]
-"""Makes a run's report, one page that needs nothing else."""
 _KEPT_REPORTS = 8
 
 
@@ -38,15 +36,13 @@ class Site:
     Args:
         home: The state folder; only files within it are shown.
         lineage: Answers from the lineage.
-        reports: Answers about reports, which take longer.
-        report: Makes a report; None where there are none.
+        reports: The same for reports, which take longer.
     """
 
-    def __init__(self, home: Path, lineage: LineageThread, reports: LineageThread, report: Report | None) -> None:
+    def __init__(self, home: Path, lineage: LineageThread, reports: LineageThread) -> None:
         self._home = home
         self._lineage = lineage
         self._reports = reports
-        self._report = report
         self._kept: OrderedDict[str, str] = OrderedDict()
         self._policy = policy(pages.style(), pages.script())
 
@@ -55,6 +51,7 @@ class Site:
         routes = [
             Route("/", self._runs),
             Route("/compare", self._compare),
+            Route("/compare/report", self._compare_report),
             Route("/runs/{run_id}", self._run),
             Route("/runs/{run_id}/report", self._run_report),
             Route("/artifacts/{number:int}", self._artifact),
@@ -78,29 +75,38 @@ class Site:
         run = await self._lineage.ask(lambda lineage: lineage.run(reference))
         if run.run_id != reference:
             return RedirectResponse(pages.run_link(run.run_id))
-        return self._page(run_page(run, has_report=self._report is not None))
+        return self._page(run_page(run))
 
     async def _run_report(self, request: Request) -> Response:
-        if self._report is None:
-            raise NoSuchFile("there are no reports here")
-        report, reference = self._report, request.path_params["run_id"]
+        reference = request.path_params["run_id"]
 
         def answer(lineage: Lineage) -> str:
             run = lineage.run(reference)
-            key = digest_json(run.model_dump(mode="json"))
-            if key not in self._kept:
-                self._kept[key] = report(lineage.store, run)
-                if len(self._kept) > _KEPT_REPORTS:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            return self._kept_or_made(lambda: report_page(lineage.store, run), run)
 
-        return HTMLResponse(await self._reports.ask(answer), headers={"content-security-policy": SANDBOX})
+        return _sandboxed(await self._reports.ask(answer))
+
+    async def _compare_report(self, request: Request) -> Response:
+        references = _selected(request, most=2)
+
+        def answer(lineage: Lineage) -> str:
+            first, second = (lineage.run(reference) for reference in references)
+            return self._kept_or_made(lambda: comparison_page(lineage.store, first, second), first, second)
+
+        return _sandboxed(await self._reports.ask(answer))
+
+    def _kept_or_made(self, make: Callable[[], str], *runs: RunRecord) -> str:
+        """A page that was made of the same records, or a new one; only the thread of the reports comes here."""
+        key = digest_json([run.model_dump(mode="json") for run in runs])
+        if key not in self._kept:
+            self._kept[key] = make()
+            if len(self._kept) > _KEPT_REPORTS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
 
     async def _compare(self, request: Request) -> Response:
-        references = list(dict.fromkeys(request.query_params.getlist("run")))
-        if not 2 <= len(references) <= MOST_COMPARED:
-            raise BadInput(f"{len(references)} runs are selected", f"Select two to {MOST_COMPARED} in the list")
+        references = _selected(request, most=MOST_COMPARED)
         runs = await self._lineage.ask(lambda lineage: [lineage.run(reference) for reference in references])
         return self._page(compare_page(runs, every=request.query_params.get("all") == "1"))
 
@@ -137,9 +143,23 @@ class Site:
         elif isinstance(error, PenstockError):
             status, title = (404, "Not here") if isinstance(error, BadInput) else (503, "Not to be had just now")
             message, remedy = error.message[:1].upper() + error.message[1:], error.remedy
-        return self._page(
-            pages.render("problem.html.j2", title=title, message=message, remedy=remedy, contents=(), refresh=0), status
-        )
+        return self._page(pages.render("local_problem.html.j2", title=title, message=message, remedy=remedy), status)
 
     def _page(self, html: str, status: int = 200) -> Response:
         return HTMLResponse(html, status, headers={"content-security-policy": self._policy})
+
+
+def _selected(request: Request, *, most: int) -> list[str]:
+    """The runs that an address names.
+
+    Raises:
+        BadInput: They are fewer than two, or more than can be shown (caller).
+    """
+    references = list(dict.fromkeys(request.query_params.getlist("run")))
+    if not 2 <= len(references) <= most:
+        raise BadInput(f"{len(references)} runs are selected", f"Select two to {most} in the list")
+    return references
+
+
+def _sandboxed(html: str) -> Response:
+    return HTMLResponse(html, headers={"content-security-policy": SANDBOX})

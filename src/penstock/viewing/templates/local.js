@@ -1,4 +1,4 @@
-// The arrow keys turn pages; a page of something that runs is read again. Without it there are links, and reloading.
+// The arrow keys turn pages; a graph begins at its centre; a page of something that runs is read again. Without it there are links, and reloading.
 (() => {
   "use strict";
   addEventListener("keydown", (event) => {
@@ -8,6 +8,11 @@
     const link = rel && free && document.querySelector(`a[rel="${rel}"]`);
     if (link) { event.preventDefault(); link.click(); }
   });
+  const centre = document.querySelector(".graph .centre");
+  if (centre) {
+    const frame = centre.closest(".scroll"), box = centre.getBoundingClientRect(), seen = frame.getBoundingClientRect();
+    frame.scrollLeft += box.left + box.width / 2 - seen.left - seen.width / 2;
+  }
   const live = document.querySelector("[data-refresh-seconds]");
   if (live) {
     const again = () => {
