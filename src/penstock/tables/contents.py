@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from penstock.sdk import BadInput
 _CHUNK = 1 << 20
 _LEAST_LIMIT = 256 << 20
 _GREATEST_RATIO = 200
+_BROKEN = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+           struct.error)  # fmt: skip
+"""What the readers of archives raise for one that is broken, or packed in a way that they do not know."""
 _UTF8 = ("utf-8", "utf_8", "utf8", "u8", "ascii", "us-ascii")
 """Names of encodings whose bytes are UTF-8 already."""
 
@@ -131,7 +135,7 @@ def _unpack(path: Path, where: str, suffixes: tuple[str, ...]) -> Iterator[tuple
                 yield from _members(file, where, suffixes)
             else:
                 yield where, file.read()
-    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _BROKEN as error:
         raise BadInput(f"{where}: cannot be unpacked: {error}", "Is it whole, and what its name says?") from None
     except OSError as error:
         raise BadInput(f"{where}: cannot be read: {error.strerror or error}") from None
@@ -152,11 +156,8 @@ def _members(file: BinaryIO, where: str, suffixes: tuple[str, ...]) -> Iterator[
             name = where if len(members) == 1 else f"{where}: {member.filename}"
             if member.flag_bits & 1:
                 raise BadInput(f"{name}: is protected by a password", "Unpack it, and give the files in it")
-            try:
-                with archive.open(member) as stream:
-                    yield name, _read(stream, unpacked_limit(member.compress_size), name)  # type: ignore[arg-type]
-            except NotImplementedError as error:
-                raise BadInput(f"{name}: cannot be unpacked: {error}", "Pack it by deflate, or not at all") from None
+            with archive.open(member) as stream:
+                yield name, _read(stream, unpacked_limit(member.compress_size), name)  # type: ignore[arg-type]
 
 
 def _read(stream: BinaryIO, limit: int, where: str) -> bytes:

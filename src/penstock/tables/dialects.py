@@ -29,7 +29,6 @@ _MAGIC = {
     b"PK\x03\x04": "a zip archive or an office document: give a zip a name that ends in .zip, save a sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an old office document: save the sheet as CSV",
     b"\x1f\x8b": "packed by gzip: give it a name that ends in .gz",
-    b"PAR1": "Parquet: give it a name that ends in .parquet",
     b"SQLite format 3\0": "an SQLite database: give its URL, sqlite:///PATH, and a query",
     b"%PDF": "a PDF",
     b"ARROW1": "Arrow IPC: save it as Parquet",

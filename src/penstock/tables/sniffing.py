@@ -6,6 +6,7 @@ under a gibibyte, a part of its columns as text, and all columns in their types.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -91,13 +92,28 @@ def sniff(
     source = Source(uri=address, query=query)
     with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
         files = fetch_files(find_files(_NAME, source), Path(folder))
-        kind = format_of(files[0][1], source)
         found = _Found()
-        if kind == "csv":
+        source = _with_format(source, files[0][1])
+        if format_of(files[0][1], source) == "csv":
             source = _sniff_texts(source, files, without, found, progress)
         else:
             _take_typed(source, files, without, found)
     return _finish(source, found)
+
+
+def _with_format(source: Source, path: Path) -> Source:
+    """Say the format where the content shows it and the name does not."""
+    if source.query or not path.is_file() or format_of(path, source) != "csv":
+        return source
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    if head.startswith(b"PAR1"):
+        return source.model_copy(update={"format": "parquet"})
+    try:
+        first = json.loads(head.split(b"\n", 1)[0]) if head.startswith(b"{") else None
+    except (ValueError, RecursionError):
+        return source
+    return source.model_copy(update={"format": "json_lines"}) if isinstance(first, dict) else source
 
 
 def _sniff_texts(

@@ -116,6 +116,9 @@ class Source(Declaration):
             {'total': 'float'}
         """
         new = {old: name for name, old in names.items()}
+        for column in {field.column for field in self.fields.values()} - set(new) & set(names):
+            new[column] = f"{column}_json"  # its name is taken by another; nobody asks for it but its fields
+            names = {**names, new[column]: self.columns.get(column, column)}
         fields = {
             new.get(name, name): field.model_copy(update={"column": new.get(field.column, field.column)})
             for name, field in self.fields.items()

@@ -132,11 +132,14 @@ def convert(
         raise BadInput(f"{where} does not fit type {name!r}: {error}") from None
     except pa.ArrowInvalid:
         row = _first_misfit(column, name, form)
+        if fits(column.slice(row, 1), name, form):  # each for itself, but not together
+            raise BadInput(f"{where} does not fit type {name!r}: some of its times have a zone, some none") from None
         text = str(column[row].as_py())
         shown = repr(text if len(text) <= _EXAMPLE_LETTERS else text[:_EXAMPLE_LETTERS] + "...")
         at = locate(row) if locate else f"row {row + 1:,}"
         kind = f"{name!r}, written as {form!r}" if form else repr(name)
-        raise BadInput(f"{where} does not fit type {kind}: {at} has {shown}") from None
+        hint = "" if form or name in ("string", "bool") else "If that is how they are written, say so in 'formats'"
+        raise BadInput(f"{where} does not fit type {kind}: {at} has {shown}", hint) from None
 
 
 def fits(column: pa.ChunkedArray, name: ColumnType, form: str = "") -> bool:

@@ -217,6 +217,13 @@ def test_json_lines(tmp_path: Path) -> None:
     assert found.table.to_pydict() == {"a": [1, None], "b": ["x", "y"], "c.d": [None, 2.5]}
 
 
+def test_content_tells_what_a_name_does_not(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "download")
+    assert sniff(f"{tmp_path}/download").source.format == "parquet"
+    assert sniffed(tmp_path, '{"x": 1}\n', "log.txt").source.format == "json_lines"
+    assert sniffed(tmp_path, "x,y\n1,2\n", "data.dat").source.format == "csv"
+
+
 def test_columns_may_be_left_out(tmp_path: Path) -> None:
     found = sniffed(tmp_path, "a,b\n1,inf\n2,3\n", without=["b"])
     assert found.table.column_names == ["a"]
