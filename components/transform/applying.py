@@ -13,7 +13,11 @@ from penstock.artifacts.features import FeatureSpec, FeatureType, dense_columns
 from penstock.sdk import PenstockError
 
 _PART_ROWS = 1 << 20
-"""Rows of one Parquet part: what is held in memory before it is written."""
+"""Rows of one Parquet part, at most: what is held in memory before it is written."""
+_PART_BYTES = 1 << 28
+"""Bytes of one part, about, at most: rows may be wide."""
+_BATCH_BYTES = 1 << 26
+"""Bytes that come out of the graph at once, at most; it holds several times as many while it computes."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,11 @@ class Applier:
     """The raw columns that it takes."""
     spec: FeatureSpec
     batch_rows: int
+
+    @property
+    def row_bytes(self) -> int:
+        """What comes out of one row [bytes], the label aside."""
+        return sum(f.width * (4 if f.kind == "dense" else 8) for f in self.spec.transformed.values())
 
     def apply(self, examples: Examples, split: str, output: TransformedExamples) -> Iterator[int]:
         """Transform one split, in the order of its rows, and write it.
@@ -42,10 +51,12 @@ class Applier:
 
         waiting: list[Any] = []
         part = 0
-        for batch in examples.batches(split, self.batch_rows, sorted({*self.types, self.spec.label})):
+        batch_rows = max(1, min(self.batch_rows, _BATCH_BYTES // self.row_bytes))
+        part_rows = min(_PART_ROWS, max(1, _PART_BYTES // self.row_bytes))
+        for batch in examples.batches(split, batch_rows, sorted({*self.types, self.spec.label})):
             waiting.append(self._batch(batch))
             yield batch.num_rows
-            if sum(table.num_rows for table in waiting) >= _PART_ROWS:
+            if sum(table.num_rows for table in waiting) >= part_rows:
                 output.write(split, pa.concat_tables(waiting), part=part)
                 waiting, part = [], part + 1
         if waiting:

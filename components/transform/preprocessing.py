@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from components.transform import categories, kinds, numeric, times
+from components.transform import categories, kinds, numeric, quantile, times
 from components.transform.raw_columns import Tensors
 from penstock.artifacts.digest import digest_bytes
 from penstock.sdk import BadInput
@@ -69,20 +69,21 @@ def from_features(features: Mapping[str, kinds.Feature]) -> PreprocessingFn:
     def preprocessing_fn(inputs: Tensors) -> dict[str, Any]:
         outputs: dict[str, Any] = {}
         for name, feature in sorted(features.items()):
-            outputs.update(_BUILDERS[type(feature)](name, feature, inputs))
+            if type(feature) in _ONE_BY_ONE:
+                outputs |= _ONE_BY_ONE[type(feature)](name, feature, inputs)
+        for kind, build in _TOGETHER.items():
+            outputs |= build({name: feature for name, feature in features.items() if type(feature) is kind}, inputs)
         return outputs
 
     return preprocessing_fn
 
 
-_BUILDERS: dict[type, Callable[[str, Any, Tensors], dict[str, Any]]] = {
+_ONE_BY_ONE: dict[type, Callable[[str, Any, Tensors], dict[str, Any]]] = {
     kinds.ZScore: numeric.z_score,
-    kinds.Robust: numeric.robust,
     kinds.MinMax: numeric.min_max,
     kinds.Log: numeric.log,
     kinds.AsIs: numeric.as_is,
     kinds.Cyclic: numeric.cyclic,
-    kinds.Piecewise: numeric.piecewise,
     kinds.Time: times.time,
     kinds.Buckets: categories.buckets,
     kinds.Vocabulary: categories.vocabulary,
@@ -90,4 +91,9 @@ _BUILDERS: dict[type, Callable[[str, Any, Tensors], dict[str, Any]]] = {
     kinds.Hash: categories.hashed,
     kinds.Cross: categories.cross,
     kinds.Missing: categories.missing,
+}
+
+_TOGETHER: dict[type, Callable[[Mapping[str, Any], Tensors], dict[str, Any]]] = {
+    kinds.Robust: quantile.robust,
+    kinds.Piecewise: quantile.piecewise,
 }

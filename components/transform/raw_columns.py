@@ -85,7 +85,7 @@ def filled(name: str, feature: Any, x: Any, value: Any, fill: float = 0.0) -> di
         name: What it is called.
         feature: Its declaration.
         x: The raw numbers, shape (n,), missing ones as NaN.
-        value: What was made of them, shape (n,) or (n, width).
+        value: What was made of them, same shape.
         fill: What stands for a missing value that nothing was imputed for.
     """
     import tensorflow as tf
@@ -93,8 +93,7 @@ def filled(name: str, feature: Any, x: Any, value: Any, fill: float = 0.0) -> di
     gap = tf.math.is_nan(x)
     outputs = {name: value}
     if feature.impute is None:
-        where = gap if value.shape.rank == 1 else gap[:, tf.newaxis]
-        outputs[name] = tf.where(where, tf.constant(fill, tf.float32), value)
+        outputs[name] = tf.where(gap, tf.constant(fill, tf.float32), value)
     if feature.indicator:
         outputs[f"{name}_missing"] = tf.cast(gap, tf.float32)
     return outputs

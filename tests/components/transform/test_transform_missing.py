@@ -32,6 +32,7 @@ def test_every_kind_of_number_stays_finite(inputs, tmp_path) -> None:
         "as_is": {},
         "cyclic": {"period": 4},
         "buckets": {"count": 4},
+        "robust": {"smooth_clip": 3.0},
     }
     features = {kind: {"kind": kind, "column": "wind", **more} for kind, more in kinds.items()}
     made = run_component(SPEC, run, tmp_path / "out", params={"label": "late", "features": features}, inputs=inputs)
@@ -39,3 +40,14 @@ def test_every_kind_of_number_stays_finite(inputs, tmp_path) -> None:
         table = made.outputs["transformed_examples"].read(split)
         assert table.num_columns == len(kinds) + 2  # cyclic makes two, and the label
         assert all(np.isfinite(table.column(name).to_numpy()).all() for name in table.column_names), split
+
+
+def test_a_vector_of_a_column_of_nothing_says_nothing_but_that_it_is_missing(inputs, tmp_path) -> None:
+    features = {"wind": {"kind": "piecewise", "width": 3}}
+    made = run_component(SPEC, run, tmp_path / "out", params={"label": "late", "features": features}, inputs=inputs)
+    train, evaluation = (made.outputs["transformed_examples"].read(split) for split in ("train", "eval"))
+    assert set(map(tuple, train.column("wind").to_pylist())) == {(0.0, 0.0, 0.0)}
+    assert set(train.column("wind_missing").to_pylist()) == {1.0}
+    values = np.array(evaluation.column("wind").to_pylist())
+    assert np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1
+    assert set(evaluation.column("wind_missing").to_pylist()) == {0.0}

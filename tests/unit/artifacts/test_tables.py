@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from penstock.artifacts import Examples, digest_tree
@@ -18,6 +19,17 @@ def test_what_is_written_is_read(tmp_path):
     assert examples.read("train").equals(TABLE)
     assert examples.read("train", ["late"]).column_names == ["late"]
     assert (examples.rows("train"), examples.rows("eval")) == (3, 1)
+
+
+def test_vectors_are_read_as_they_were_written_and_only_words_get_a_dictionary(tmp_path):
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(40, dtype=np.float32)), 4)
+    words = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(20) % 3), 2)
+    table = pa.table({"v": vectors, "w": words, "x": pa.array(np.arange(10) % 2)})
+    examples = Examples(tmp_path)
+    examples.write("train", table)
+    assert examples.read("train").equals(table)
+    columns = pq.ParquetFile(tmp_path / "Split-train/part-00000.parquet").metadata.row_group(0)
+    assert ["RLE_DICTIONARY" in columns.column(number).encodings for number in range(3)] == [False, True, True]
 
 
 def test_parts_are_read_in_order_and_in_bounded_batches(tmp_path):
