@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from penstock.profiling import choosing_model
 from penstock.profiling.choices import Because, plain
 from penstock.profiling.choosing import choose
 from penstock.sdk import BadInput
@@ -34,7 +35,8 @@ def test_honest_columns_are_features_and_nothing_is_left_out():
     assert all(use.feature for use in found.uses.values())
     assert "known_after" not in found.tasks["ingest"]
     assert "derive" not in found.tasks["ingest"]  # 0 and 1 are numbers already
-    assert set(found.tasks["transform"]["features"]) == {"tenure", "charge", "plan", "city", "height"}
+    features = plain(found.tasks["transform"]["features"])
+    assert {f.get("column", name) for name, f in features.items()} == {"tenure", "charge", "plan", "city", "height"}
 
 
 def test_suspects_are_known_after_the_event_and_worthless_columns_are_left_out_each_with_its_reason():
@@ -159,3 +161,33 @@ def test_a_local_address_is_told_to_be_local():
     told = choose(seen(customers()), Source(uri="/tmp/table.csv"), "churn").tasks["ingest"]
     assert any("on this machine" in reason for reason in reasons(told))
     assert not any("on this machine" in reason for reason in reasons(chosen(customers()).tasks["ingest"]))
+
+
+def test_numbers_are_scaled_and_binned_and_whole_ones_of_few_values_named():
+    table = {**customers(), "children": np.arange(2000) % 4, "flag": np.arange(2000) // 7 % 2}
+    table["height"][::9] = np.nan
+    features = tasks(table)["transform"]["features"]
+    assert features["charge"]["kind"] in {"z_score", "log"}
+    assert features["charge_bins"] == {"kind": "piecewise", "column": "charge", "width": 48, "indicator": False}
+    assert features["children_bins"]["width"] == 4
+    assert features["children_level"] == {"kind": "vocabulary", "column": "children"}
+    assert "charge_level" not in features and "flag_bins" not in features
+    assert features["height_bins"]["indicator"] and "indicator" not in features["height"]
+
+
+def test_a_feature_takes_no_name_that_a_column_has():
+    table = customers()
+    features = tasks({**table, "charge_bins": table["charge"][::-1].copy()})["transform"]["features"]
+    assert {name for name, feature in features.items() if feature.get("column") == "charge"} == {"charge_bins_"}
+    assert features["charge_bins"]["kind"] != "piecewise"
+
+
+def test_bins_are_given_up_where_they_would_fill_the_memory():
+    assert [choosing_model._bins(rows, 50) for rows in (200, 5_000, 100_000, 1_000_000)] == [8, 48, 12, 0]
+
+
+def test_the_hold_out_of_a_table_in_time_is_its_end():
+    days = np.array(["2020-01-01"], "datetime64[D]") + np.arange(2000)
+    by_time, by_chance = tasks({**customers(), "day": days}, time_column="day")["train"], tasks(customers())["train"]
+    assert (by_time["holdout"], by_chance["holdout"]) == ("last", "random")
+    assert by_chance["members"] == 8 and by_chance["calibration"] == "linear"
