@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from penstock.cli.output import console, json_option, print_json
-from penstock.cli.store import open_lineage
+from penstock.cli.store import check_pipeline, open_lineage
 
 
 @click.command(name="report", short_help="Write everything known of a run as one HTML page.")
@@ -34,12 +34,8 @@ def command(home: Path, run: str, pipeline: str, output: Path | None, open_brows
         raise click.UsageError("A PIPELINE goes with `latest` only.", click.get_current_context())
     store = open_lineage(home)
     if pipeline:
-        newest = store.runs(pipeline, limit=1)
-        if not newest:
-            from penstock.sdk import BadInput
-
-            raise BadInput(f"no run of pipeline {pipeline!r}", "See penstock runs list")
-        run = newest[0].run_id
+        check_pipeline(store, pipeline)
+        run = store.runs(pipeline, limit=1)[0].run_id
     record = store.run(run)
     target = output or home / "reports" / f"{record.run_id}.html"
     check_target(target, made=output is None)

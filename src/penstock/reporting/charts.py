@@ -18,14 +18,14 @@ Span = tuple[str, float, float | None, float | None]
 SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
 """Colours of series, in the order in which they are given out."""
 QUIET = "var(--quiet)"
-WIDTH = 420
+WIDTH = 290
 _MOST_TICKS = 12
 _PLAIN, _SHORT = ",.4~r", "~s"
 """How d3 writes numbers at an axis: with up to four digits, or thousands as `k`."""
 _THOUSANDS = 10_000
 _DARKEST = 0.55
 """Opacity of a full cell: figures in the page's ink keep their contrast on it, in light and in dark."""
-HEIGHT = 220
+HEIGHT = 200
 
 _CONFIG = {
     "background": "transparent",
@@ -41,7 +41,7 @@ _CONFIG = {
         "titleFontSize": 11,
         "titleFontWeight": "normal",
         "titlePadding": 8,
-        "labelLimit": 170,
+        "labelLimit": 150,
     },
     "legend": {
         "labelColor": "var(--ink)",

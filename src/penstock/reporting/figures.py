@@ -271,7 +271,6 @@ def groups(view: EvaluationView) -> Iterator[Chart]:
             spec=charts.intervals(series, words(metric)),
             title=f"{words(metric)} by {reason.subject}",
             says=reason.text,
-            note=reason.text,
             columns=("model", reason.subject, metric, "lower", "upper"),
             rows=tuple((role, *row) for role, rows in series.items() for row in rows),
         )
