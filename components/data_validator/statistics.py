@@ -30,12 +30,14 @@ def compute_statistics(
     Returns:
         TFDV's statistics, one dataset; equal tables give equal bytes.
     """
+    import numpy as np
     from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
     from tensorflow_data_validation.statistics.stats_options import StatsOptions
 
     largest = max((len(domain.value) for domain in _string_domains(schema)), default=0) if schema else 0
     options = StatsOptions(num_rank_histogram_buckets=max(_HISTOGRAM_BUCKETS, 2 * largest))
-    return generate_statistics_in_memory(to_lists(table), options)
+    with np.errstate(invalid="ignore", over="ignore"):  # a column with an infinite value has no mean
+        return generate_statistics_in_memory(to_lists(table), options)
 
 
 def to_lists(table: pa.Table) -> pa.RecordBatch:

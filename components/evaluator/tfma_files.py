@@ -61,8 +61,8 @@ def write_tfma_files(
     slices = [_metrics_for_slice(measured, plan, i, confidence) for i in range(len(measured.slices))]
     _write_records(evaluation.file(METRICS_FILE), map(_serialized, slices))
     _write_records(evaluation.file(VALIDATIONS_FILE), [_serialized(_validation(measured, plan, decision))])
-    if plots:
-        _write_records(evaluation.file(PLOTS_FILE), plots)
+    # Without plots as well: in a folder without its own file of plots TFMA would take `plots.json` for one.
+    _write_records(evaluation.file(PLOTS_FILE), plots)
 
 
 def _with_models(config: Any, plan: Plan, *, compared: bool) -> Any:
