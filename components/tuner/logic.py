@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ EARLIER_TRIALS = 100
 _GROUPS = 4
 _FEW_TRIALS = 8
 """With fewer completed trials, what a parameter explains is noise."""
+
+Direction = Literal["minimize", "maximize"]
 
 Fold = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 """Numbers of the rows to train on, and of those to measure on; both rising."""
@@ -76,6 +79,18 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def worse(value: float | None, direction: Direction) -> float:
+    """A value as a number that is the larger the worse it is.
+
+    Example:
+        >>> worse(0.9, "maximize"), worse(0.9, "minimize"), worse(None, "minimize")
+        (-0.9, 0.9, inf)
+    """
+    if value is None:
+        return math.inf
+    return -value if direction == "maximize" else value
+
+
 def taken_over(earlier: Study | None, objective: str, space: Mapping[str, Dimension]) -> list[Trial]:
     """The completed trials of an earlier study that say something about this search.
 
@@ -99,7 +114,7 @@ def taken_over(earlier: Study | None, objective: str, space: Mapping[str, Dimens
         and trial.parameters.keys() == space.keys()
         and all(fits(trial.parameters[name], dimension) for name, dimension in space.items())
     ]
-    best = sorted(range(len(found)), key=lambda n: (found[n].value, n))[:EARLIER_TRIALS]
+    best = sorted(range(len(found)), key=lambda n: (worse(found[n].value, earlier.direction), n))[:EARLIER_TRIALS]
     return [
         found[n].model_copy(update={"number": number, "earlier": True, "losses": ()})
         for number, n in enumerate(sorted(best))
@@ -107,7 +122,7 @@ def taken_over(earlier: Study | None, objective: str, space: Mapping[str, Dimens
 
 
 def first_tries(
-    base: Mapping[str, Any], earlier: Sequence[Trial], space: Mapping[str, Dimension]
+    base: Mapping[str, Any], earlier: Sequence[Trial], space: Mapping[str, Dimension], direction: Direction
 ) -> list[dict[str, Any]]:
     """What to try before anything is sampled: the training as it is, then the best of earlier studies.
 
@@ -117,10 +132,11 @@ def first_tries(
         base: Parameters of the training, by name; those outside the space are sampled.
         earlier: What was taken over.
         space: What is searched.
+        direction: Whether their values are the better the smaller or the larger they are.
     """
     tries = [{name: plain(base[name]) for name, dimension in space.items() if fits(base[name], dimension)}]
     if earlier:
-        tries.append(dict(min(earlier, key=lambda trial: (trial.value, trial.number)).parameters))
+        tries.append(dict(min(earlier, key=lambda trial: (worse(trial.value, direction), trial.number)).parameters))
     distinct: list[dict[str, Any]] = []
     for each in tries:
         if each and each not in distinct:
@@ -128,10 +144,10 @@ def first_tries(
     return distinct
 
 
-def best_of(trials: Sequence[Trial]) -> Trial | None:
-    """The trial with the smallest value; of equals the first. Earlier studies' values are of other data."""
+def best_of(trials: Sequence[Trial], direction: Direction) -> Trial | None:
+    """The trial with the best value; of equals the first. Earlier studies' values are of other data."""
     done = [trial for trial in trials if trial.state == "complete" and not trial.earlier and trial.value is not None]
-    return min(done, key=lambda trial: (trial.value, trial.number), default=None)
+    return min(done, key=lambda trial: (worse(trial.value, direction), trial.number), default=None)
 
 
 def importance(trials: Sequence[Trial], space: Mapping[str, Dimension]) -> dict[str, float]:

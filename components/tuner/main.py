@@ -30,9 +30,9 @@ def run(context: Context[TunerParams]) -> None:
 
     def objective(parameters: Mapping[str, Any], report: Report) -> tuple[float, Sequence[float]]:
         nonlocal learnt
-        loss, losses, seen = one_trial(params, features, train, parameters, report)
+        value, losses, seen = one_trial(params, features, train, parameters, report)
         learnt += seen
-        return loss, losses
+        return value, losses
 
     study = search(
         params,
@@ -51,7 +51,8 @@ def run(context: Context[TunerParams]) -> None:
         pruned=states.count("pruned"),
         failed=states.count("failed"),
         earlier=len(study.trials) - len(states),
-        best_loss=study.trials[study.best].value,
+        objective=study.objective,
+        best=study.trials[study.best].value,
         stopped_by=study.stopped_by,
     )
     context.processed(learnt)
@@ -65,8 +66,8 @@ def one_trial(
     With one division the steps that are reported are epochs, with folds they are folds, each with the mean so far.
 
     Returns:
-        The loss, the loss after each epoch (the mean of the folds, as far as all of them came), and the rows learnt
-        from, each epoch counting them again [rows].
+        The objective, the mean of the folds; the loss after each epoch, too, as far as all of them came; and the rows
+        learnt from, each epoch counting them again [rows].
     """
     from penstock.training.fitting import fit
 
@@ -77,6 +78,7 @@ def one_trial(
     in_folds = params.holdout == "folds"
     by_fold: list[list[float]] = []
     losses: list[float] = []
+    values: list[float] = []
     seen = 0
     for number, (learnt, measured) in enumerate(divisions, start=1):
         fitted = fit(
@@ -88,11 +90,12 @@ def one_trial(
         )
         by_fold.append(fitted.losses)
         losses.append(fitted.loss)
+        values.append(fitted.history[fitted.kept]["eval"][params.objective])
         seen += fitted.seen
         if in_folds and report(number, sum(losses) / len(losses)):
             break
     epochs = [sum(several) / len(several) for several in zip(*by_fold, strict=False)]
-    return sum(losses) / len(losses), epochs, seen
+    return sum(values) / len(values), epochs, seen
 
 
 if __name__ == "__main__":

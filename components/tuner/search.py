@@ -28,7 +28,9 @@ class Objective(Protocol):
     """One trial."""
 
     def __call__(self, parameters: Mapping[str, Any], report: Report) -> tuple[float, Sequence[float]]:
-        """Train with these parameters; returns the value, the smaller the better, and the loss after each epoch.
+        """Train with these parameters; returns the value of the objective, and the loss after each epoch.
+
+        It reports losses, the smaller the better, whatever the objective is.
 
         What it returns after `report` said to stop is only looked at for its losses.
 
@@ -76,8 +78,8 @@ def search(
         PenstockError: No trial came to its end (author of the pipeline).
     """
     space: dict[str, Dimension] = params.searched
-    taken = logic.taken_over(earlier, "loss", space) if params.warm_start else []
-    tries = logic.first_tries(params.base.model_dump(), taken, space)
+    taken = logic.taken_over(earlier, params.objective, space) if params.warm_start else []
+    tries = logic.first_tries(params.base.model_dump(), taken, space, params.direction)
     finished = journal.read()
     study = _open_study(params, [*map(_as_complete, taken), *finished], space)
     clock = _Clock(now, params.seconds, finished[-1].seconds if finished else 0.0, now())
@@ -97,7 +99,7 @@ def search(
         finished.append(trial)
         journal.add(trial)
     told(len(finished), params.trials)
-    return _conclude(space, taken, finished, stopped_by)
+    return _conclude(params, taken, finished, stopped_by)
 
 
 def _one_trial(
@@ -119,7 +121,7 @@ def _one_trial(
     stopped: list[str] = []
 
     def report(step: int, value: float) -> bool:
-        trial.report(value, step)
+        trial.report(logic.worse(value, params.direction), step)  # the pruner knows but one direction
         if may_stop and clock.is_over():
             stopped.append("seconds")
         elif trial.should_prune():
@@ -150,7 +152,7 @@ def _one_trial(
         value=told.value,
         reports=reports,
         notes=dict(told.system_attrs),
-        losses=tuple(losses or (reports[step] for step in sorted(reports))),
+        losses=tuple(losses or (logic.worse(reports[step], params.direction) for step in sorted(reports))),
         seconds=clock.spent(),
         why=why,
     )
@@ -162,7 +164,7 @@ def _open_study(params: TunerParams, trials: Sequence[Finished], space: Mapping[
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # Hyperband hashes the study's name, which otherwise is drawn at random.
-    study = optuna.create_study(study_name="tuner", direction="minimize", pruner=_pruner(params))
+    study = optuna.create_study(study_name="tuner", direction=params.direction, pruner=_pruner(params))
     states = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
     for each in trials:
         study.add_trial(
@@ -223,7 +225,7 @@ def _read(value: Any, dimension: Dimension) -> Any:
 
 
 def _conclude(
-    space: Mapping[str, Dimension],
+    params: TunerParams,
     taken: Sequence[Trial],
     finished: Sequence[Finished],
     stopped_by: Literal["trials", "seconds"],
@@ -238,13 +240,14 @@ def _conclude(
         )
         for number, each in enumerate(finished, start=len(taken))
     ]
-    best = logic.best_of(made)
+    space: dict[str, Dimension] = params.searched
+    best = logic.best_of(made, params.direction)
     if best is None:
         why = next((each.why for each in finished if each.why), "")
         raise PenstockError(f"none of {len(finished)} trials came to its end{f': {why}' if why else ''}")
     return Study(
-        objective="loss",
-        direction="minimize",
+        objective=params.objective,
+        direction=params.direction,
         space={name: dimension.model_dump(mode="json") for name, dimension in space.items()},
         trials=(*taken, *made),
         best=best.number,

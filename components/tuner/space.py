@@ -82,20 +82,25 @@ Dimension = Annotated[FloatRange | IntRange | Choices, Field(discriminator="kind
 
 
 def default_space(base: TrainingSettings) -> dict[str, FloatRange | IntRange | Choices]:
-    """What is searched where nothing is declared: what matters most for tables, over ranges that are seldom left.
+    """What is searched where nothing is declared: what matters most for tables, on either side of what is given.
+
+    What is given lies inside, so that the first trial is the training as it is.
 
     Args:
-        base: The task and the model: a model without hidden layers has no widths and no dropout to search.
+        base: The training as it is. A model without hidden layers has no widths and no dropout to search.
     """
-    rate = FloatRange(kind="float", low=3e-4, high=3e-2, log=True)
+    rate, batch = base.learning_rate, base.batch_size
     space: dict[str, FloatRange | IntRange | Choices] = {
-        "learning_rate": rate,
-        "batch_size": Choices(kind="categorical", choices=(128, 256, 512, 1024)),
-        "l2": FloatRange(kind="float", low=1e-7, high=1e-2, log=True),
+        "learning_rate": FloatRange(kind="float", low=rate / 10, high=rate * 10, log=True),
+        "batch_size": _choices(batch, max(1, batch // 2), batch * 2, batch * 4),
+        "l2": _choices(base.l2, 0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2),
     }
     if base.hidden_units and base.architecture != "linear" and not base.model_fn.strip():
-        space["hidden_units"] = Choices(kind="categorical", choices=((32,), (64, 32), (128, 64), (256, 128, 64)))
-        space["dropout"] = FloatRange(kind="float", low=0.0, high=0.5)
-    if base.task == "regression":  # squared errors want smaller steps than probabilities
-        space["learning_rate"] = rate.model_copy(update={"low": 1e-4, "high": 1e-2})
+        space["hidden_units"] = _choices(base.hidden_units, (32,), (64, 32), (128, 64), (256, 128, 64))
+        space["dropout"] = FloatRange(kind="float", low=0.0, high=max(0.5, base.dropout))
     return space
+
+
+def _choices(*values: Choice) -> Choices:
+    """Different values, in a fixed order."""
+    return Choices(kind="categorical", choices=tuple(sorted(set(values))))

@@ -10,9 +10,19 @@ from pydantic import Field, ValidationError, model_validator
 
 from components.tuner.space import FIXED, Dimension, default_space
 from penstock.artifacts import TransformedExamples, TransformGraph, Tuning
+from penstock.artifacts.task import TaskKind
 from penstock.sdk import ComponentSpec, In, Lookup, Out, Params
 from penstock.sdk.params import explain
 from penstock.training.settings import TrainingSettings
+
+OBJECTIVES: dict[TaskKind, tuple[str, ...]] = {
+    "binary": ("loss", "auc", "accuracy"),
+    "multiclass": ("loss", "accuracy"),
+    "regression": ("loss", "mae", "rmse", "r2"),
+}
+"""What a search may look at, by task: what a training measures of the rows held out."""
+
+LARGER_IS_BETTER = ("auc", "accuracy", "r2")
 
 JUDGED_ON = ("eval", "test")
 """Splits that models are judged on, whatever else a configuration calls so: a search that saw them would choose the
@@ -26,8 +36,11 @@ class TunerParams(Params):
     """Everything about the training that is not searched: what the trainer has, by the same names. Only
     `train_split` of it is ever read."""
     space: dict[str, Dimension] = {}
-    """What to search, by parameter of the training, each with its `kind`. Empty: learning rate, batch size, l2, and
-    for a network with hidden layers their widths and dropout."""
+    """What to search, by parameter of the training, each with its `kind`. Empty: learning rate, batch size and l2, and
+    for a network with hidden layers their widths and dropout, around what `base` says."""
+    objective: Literal["loss", "auc", "accuracy", "mae", "rmse", "r2"] = "loss"
+    """What is to become best on the rows held out. `loss`: the mean log loss, or squared error, which tells models
+    apart that others take for equal. Trials are given up by their loss whatever the objective is."""
     trials: int = Field(default=20, ge=1, le=1000)
     """How many trials to make."""
     seconds: float = Field(default=0.0, ge=0.0)
@@ -59,6 +72,15 @@ class TunerParams(Params):
         return self
 
     @model_validator(mode="after")
+    def _measures_what_the_task_has(self) -> Self:
+        known = OBJECTIVES[self.base.task]
+        if self.objective not in known:
+            raise ValueError(
+                f"'objective' of task {self.base.task!r} is one of {', '.join(known)}, not {self.objective}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _searches_parameters(self) -> Self:
         names = [name for name in type(self.base).model_fields if name not in FIXED]
         for name, dimension in self.space.items():
@@ -74,6 +96,11 @@ class TunerParams(Params):
                 except ValidationError as error:
                     raise ValueError(f"'space.{name}': {explain(error, type(self.base))}") from None
         return self
+
+    @property
+    def direction(self) -> Literal["minimize", "maximize"]:
+        """Whether the objective is to become small or large."""
+        return "maximize" if self.objective in LARGER_IS_BETTER else "minimize"
 
     @property
     def searched(self) -> dict[str, Any]:

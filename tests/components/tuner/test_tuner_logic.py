@@ -83,11 +83,11 @@ def test_tries_the_training_as_it_is_and_the_best_of_before_first() -> None:
     space = {"learning_rate": RATE, "hidden_units": UNITS}
     before = [trial(0, 0.5, learning_rate=0.02, hidden_units=[8]), trial(1, 0.4, learning_rate=0.03, hidden_units=[8])]
     base = {"learning_rate": 0.01, "hidden_units": (64, 32), "epochs": 3}
-    assert logic.first_tries(base, before, space) == [
+    assert logic.first_tries(base, before, space, "minimize") == [
         {"learning_rate": 0.01},
         {"learning_rate": 0.03, "hidden_units": [8]},
     ]
-    assert logic.first_tries({**base, "learning_rate": 9.0}, [], space) == []
+    assert logic.first_tries({**base, "learning_rate": 9.0}, [], space, "minimize") == []
 
 
 def test_the_best_is_the_smallest_of_this_study() -> None:
@@ -98,8 +98,9 @@ def test_the_best_is_the_smallest_of_this_study() -> None:
         trial(3, 0.3),
         trial(4, 0.3),
     ]
-    assert logic.best_of(trials).number == 3
-    assert logic.best_of(trials[:1]) is None
+    assert logic.best_of(trials, "minimize").number == 3
+    assert logic.best_of(trials, "maximize").number == 1
+    assert logic.best_of(trials[:1], "minimize") is None
 
 
 def test_importance_by_hand() -> None:
@@ -131,13 +132,29 @@ def test_fits() -> None:
     assert [logic.fits(v, UNITS) for v in ((8,), [16, 8], [8, 16])] == [True, True, False]
 
 
-@pytest.mark.parametrize("task", ["binary", "regression"])
-def test_the_usual_space_is_allowed_for_every_task(task: str) -> None:
-    settings = TrainingSettings(task=task)
-    space = {name: dimension.model_dump() for name, dimension in default_space(settings).items()}
-    TunerParams.parse({"base": {"task": task}, "space": space}, where="test")
-    linear = default_space(TrainingSettings(task=task, hidden_units=()))
-    assert set(linear) == {"learning_rate", "batch_size", "l2"}
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"task": "regression", "learning_rate": 0.5, "batch_size": 1, "dropout": 0.7, "l2": 0.02},
+        {"task": "multiclass", "classes": ["a", "b", "c"], "batch_size": 32, "hidden_units": [7, 5]},
+    ],
+)
+def test_the_usual_space_is_allowed_and_has_the_training_as_it_is_inside(given: dict[str, Any]) -> None:
+    settings = TrainingSettings(**given)
+    usual = default_space(settings)
+    space = {name: dimension.model_dump() for name, dimension in usual.items()}
+    assert set(space) == {"learning_rate", "batch_size", "l2", "hidden_units", "dropout"}
+    TunerParams.parse({"base": given, "space": space}, where="test")
+    (first,) = logic.first_tries(settings.model_dump(), [], usual, "minimize")
+    assert first == {name: logic.plain(getattr(settings, name)) for name in space}
+
+
+@pytest.mark.parametrize(
+    "given", [{"hidden_units": ()}, {"architecture": "linear"}, {"model_fn": "def model_fn(): ..."}]
+)
+def test_without_hidden_layers_there_are_no_widths_to_search(given: dict[str, Any]) -> None:
+    assert set(default_space(TrainingSettings(**given))) == {"learning_rate", "batch_size", "l2"}
 
 
 @pytest.mark.parametrize(
@@ -154,6 +171,11 @@ def test_the_usual_space_is_allowed_for_every_task(task: str) -> None:
         ({"space": {"l2": {"kind": "float", "low": 0, "high": 0.1, "log": True}}}, "'low' must be above 0"),
         ({"space": {"l2": {"kind": "flot", "low": 0, "high": 0.1}}}, "space.l2"),
         ({"space": {"l2": {"kind": "float", "low": 0, "hihg": 0.1}}}, "did you mean 'high'"),
+        ({"objective": "mae"}, "'objective' of task 'binary' is one of loss, auc, accuracy, not mae"),
+        (
+            {"objective": "r2", "base": {"task": "multiclass", "classes": ["a", "b"]}},
+            "is one of loss, accuracy, not r2",
+        ),
         ({"trials": 0}, "trials: input should be greater than or equal to 1"),
     ],
 )

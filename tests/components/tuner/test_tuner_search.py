@@ -111,6 +111,28 @@ def test_a_line_that_was_cut_off_is_a_trial_that_was_not_finished(tmp_path: Path
 
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_makes_large_what_is_the_better_the_larger(tmp_path: Path, pruner: str) -> None:
+    class Hill(Valley):
+        """An area under the curve that is 1 where the loss is 0."""
+
+        def __call__(self, parameters, report):
+            loss, losses = super().__call__(parameters, report)
+            return 1 - loss / 10, losses
+
+    given = params(objective="auc", trials=30, pruner=pruner, base={"epochs": 3})
+    study = searched(tmp_path / "a", Hill(), given)
+    assert (study.objective, study.direction) == ("auc", "maximize")
+    complete = [trial.value for trial in study.trials if trial.state == "complete"]
+    assert study.trials[study.best].value == max(complete) > 0.98
+    pruned = [trial for trial in study.trials if trial.state == "pruned"]
+    assert pruned
+    assert all(loss > 0 for trial in pruned for loss in trial.losses)
+    warm = searched(tmp_path / "b", Hill(), params(objective="auc", trials=3), earlier=study)
+    assert study.best_parameters in [trial.parameters for trial in warm.trials if not trial.earlier]
+    assert not any(t.earlier for t in searched(tmp_path / "c", Valley(), params(trials=2), earlier=study).trials)
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
 def test_gives_up_trials_that_do_badly(tmp_path: Path, pruner: str) -> None:
     study = searched(tmp_path, Valley(), params(pruner=pruner, trials=30, base={"epochs": 3}))
     pruned = [trial for trial in study.trials if trial.state == "pruned"]
