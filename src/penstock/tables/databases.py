@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from penstock.sdk import BadInput, PenstockError
 from penstock.tables.answers import as_array, join_types
+from penstock.tables.names import refuse_twice
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,9 +124,7 @@ def _batches(url: str, query: str, where: str) -> Iterator[tuple[list[str], Sequ
             names = list(result.keys()) if result.returns_rows else []
             if not names:
                 raise BadInput(f"{where}: the query gives no table", "Write a SELECT")
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise BadInput(f"{where}: the query names a column twice: {', '.join(twice)}", "Rename one by AS")
+            refuse_twice(names, f"{where}: the query")
             empty = True
             for rows in result.partitions(_BATCH):
                 empty = False

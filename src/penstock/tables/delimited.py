@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from penstock.sdk import BadInput
 from penstock.tables.contents import Text, read_texts, refuse_invalid_utf8
+from penstock.tables.names import refuse_twice
 from penstock.tables.source import Source
 from penstock.tables.values import Locate
 
@@ -88,10 +89,7 @@ def header_of(text: Text, source: Source) -> list[str]:
     if not source.header:
         return [f"column_{number}" for number in range(1, len(first) + 1)]
     first = [name.strip() for name in first] if source.strip else first
-    twice = sorted({name for name in first if first.count(name) > 1})
-    if twice:
-        shown = ", ".join(repr(name) for name in twice[:_SHOWN])
-        raise BadInput(f"{text.where}: the header names a column twice: {shown}", "Rename one of them in the file")
+    refuse_twice(first, f"{text.where}: the header")
     return first
 
 

@@ -128,6 +128,9 @@ def find_dialect(content: bytes, where: str) -> Dialect:
         raise BadInput(f"{where}: is empty")
     parsed = {delimiter: _parse(text, delimiter) for delimiter in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda mark: _evenness(parsed[mark]))
+    if len(parsed[delimiter][0]) == 1:  # a space is in every text, so it comes last
+        parsed[" "] = _parse(text, " ")
+        delimiter = " " if _evenness(parsed[" "])[0] == 1 and len(parsed[" "]) > 1 else delimiter
     rows = parsed[delimiter]
     padded = sum(any(cell != cell.strip(" ") for cell in row) for row in rows[1:])
     strip = padded * 20 > len(rows[1:])

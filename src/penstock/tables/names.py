@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.sdk import BadInput
@@ -20,6 +21,18 @@ def require_column(column: str, names: Sequence[str], where: str) -> None:
         near = difflib.get_close_matches(column, names, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"It has {_listed(names)}"
         raise BadInput(f"{where}: has no column {column!r}", hint)
+
+
+def refuse_twice(names: Sequence[str], where: str) -> None:
+    """Refuse a table in which two columns have one name.
+
+    Raises:
+        BadInput: It is one (author of the data).
+    """
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        shown = ", ".join(repr(name) for name in twice[:_SHOWN])
+        raise BadInput(f"{where} names a column twice: {shown}", "Rename one of them in the data")
 
 
 def new_names(names: Iterable[str], columns: Mapping[str, str], where: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.sdk import BadInput
 from penstock.tables.delimited import Choose, Piece
+from penstock.tables.names import refuse_twice
 from penstock.tables.nested import as_json
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ def read_parquet(path: Path, choose: Choose, where: str) -> Piece:
     try:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
+            refuse_twice(names, f"{where}: the schema")
             table = file.read(columns=choose(names, where))
-    except (pa.ArrowException, OSError) as error:
+            table.validate(full=True)  # what is broken shows here, and not in the middle of using it
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise BadInput(f"{where}: cannot be read as Parquet: {' '.join(str(error).split())}") from None
     for at, field in enumerate(table.schema):
         if pa.types.is_nested(field.type):

@@ -51,7 +51,7 @@ UNKNOWN = [
     (b"PAR1rest", "t.csv: cannot be read as Parquet"),
     (b"SQLite format 3\0rest", "Give its url, sqlite:///path, and a query"),
     (b"%PDF-1.4 rest", "is no text but a PDF"),
-    (b"a,a\n1,2\n", "t.csv: the header names a column twice: 'a'. Rename one of them in the file"),
+    (b"a,a\n1,2\n", "t.csv: the header names a column twice: 'a'. Rename one of them in the data"),
     (b"a,b\n1,2\n3\n4,5,6\n", "the header names 2 columns, but line 3 has 1, line 4 has 3. Mend these lines"),
     (b"a,b\n" + b"1,2\n" * 9 + b"3\n" * 7, "line 15 has 1, and 2 more lines"),
     (b'a,b\n1,2\n3,"x\ny"\n4\n', "but line 5 has 1"),
@@ -134,6 +134,10 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x\n1\n")
     (tmp_path / "t.csv").chmod(0)
     assert refused(tmp_path / "t.csv").endswith("t.csv: cannot be read: Permission denied")
+
+
+def test_a_disk_that_gives_errors() -> None:
+    assert refused("/proc/self/mem").endswith("mem: cannot be read: Input/output error")
 
 
 def test_files_that_are_cut_off(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_the_fingerprint_follows_the_answer(trips: str) -> None:
     [
         ("SELECT nope FROM trips", "the query fails: no such column: nope"),
         ("SELEKT", 'the query fails: near "SELEKT": syntax error'),
-        ("SELECT id, id FROM trips", "the query names a column twice: id. Rename one by AS"),
+        ("SELECT id, id FROM trips", "the query names a column twice: 'id'. Rename one"),
         ("PRAGMA query_only", ""),
         ("SELECT x'ff00' AS b", "column 'b': holds bytes that are no text. Leave it out of the query, or cast it"),
         ("SELECT * FROM trips LIMIT 0", "has no rows"),

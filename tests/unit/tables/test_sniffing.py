@@ -100,12 +100,17 @@ def test_missing_values_in_quotes_are_missing_too(tmp_path: Path) -> None:
     assert found.table.to_pydict() == {"x": [1, None, 3], "name": ["a", None, None]}
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " "])
 def test_delimiters(tmp_path: Path, delimiter: str) -> None:
     rows = [["name", "x", "text"], ["a", "1", '"one, two; three"'], ["b", "2", '"four| five\tsix\nseven"']]
     found = sniffed(tmp_path, "".join(delimiter.join(row) + "\n" for row in rows), "table.txt")
     assert found.source.delimiter == delimiter
     assert found.table.column("text").to_pylist() == ["one, two; three", "four| five\tsix\nseven"]
+
+
+def test_words_are_no_columns(tmp_path: Path) -> None:
+    assert sniffed(tmp_path, "full name\nAnn Lee\nBob Lee Smith\n").table.column_names == ["full name"]
+    assert sniffed(tmp_path, "first name;age of\nAnn Lee;1 2\n").source.delimiter == ";"
 
 
 def test_decimal_commas_are_no_delimiters(tmp_path: Path) -> None:
