@@ -134,7 +134,8 @@ def find_dialect(content: bytes, where: str) -> Dialect:
     rows = parsed[delimiter]
     padded = sum(any(cell != cell.strip(" ") for cell in row) for row in rows[1:])
     strip = padded * 20 > len(rows[1:])
-    return Dialect(delimiter, _has_header([[cell.strip() for cell in row] for row in rows]), strip)
+    header = _only_first_quoted(text, rows) or _has_header([[cell.strip() for cell in row] for row in rows])
+    return Dialect(delimiter, header, strip)
 
 
 def _parse(text: str, delimiter: str) -> list[list[str]]:
@@ -155,6 +156,13 @@ def _evenness(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
         return 0.0, 1
     same = sum(len(row) == size for row in rows) / len(rows)
     return round(same, 2), size
+
+
+def _only_first_quoted(text: str, rows: Sequence[Sequence[str]]) -> bool:
+    """Whether each value of the first line is in quotes, and not so in the second: names, above numbers."""
+    lines = text.splitlines()[:2]
+    quoted = [line.count('"') >= 2 * len(row) for line, row in zip(lines, rows, strict=False)]
+    return quoted == [True, False] and text.startswith('"')
 
 
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:

@@ -148,6 +148,7 @@ def test_an_encoding_of_another_script(tmp_path: Path) -> None:
         ("1,2,3\n4,5,6\n", False),
         ("x\n1\n2\n", True),
         ("country,2019,2020\nA,1,2\nB,3,4\n", True),
+        ('"","142.24","144.78"\n"9.4",0,1\n"9.5",2,3\n', True),
         ("red,small\nblue,large\nred,large\nblue,small\nred,small\n", False),
         ("colour,size\nblue,large\nred,large\n", True),
         ("id,day\n1,2013-01-01\n2,2013-01-02\n", True),
