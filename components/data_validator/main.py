@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 from components.data_validator.assessing import Assessment, assess
-from components.data_validator.report import statistics_page
 from components.data_validator.spec import SPEC, DataValidatorParams
 from components.data_validator.statistics import parse_schema
 from penstock.artifacts import Anomalies, Examples, Schema, Statistics
@@ -33,7 +32,6 @@ def run(context: Context[DataValidatorParams]) -> None:
     statistics = context.output("statistics", Statistics)
     for split, value in found.statistics.items():
         statistics.write(split, value)
-    statistics.write_text("statistics.html", statistics_page(found.statistics))
     statistics.metadata.update(examples_digest=examples.digest, verdict=found.decision.verdict)
     schema = context.output("schema", Schema)
     schema.write(found.schema)
