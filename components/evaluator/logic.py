@@ -23,10 +23,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.evaluator.measurement import Interval, Measurement, Role, interval
+from components.evaluator.fairness import Gap, gaps
+from components.evaluator.measurement import Interval, Measurement, Role, simultaneous
 from components.evaluator.plan import Plan, Threshold
 from components.evaluator.slices import slice_name
-from components.evaluator.spec import EvaluatorParams, FairnessGap
+from components.evaluator.spec import EvaluatorParams
 from penstock.artifacts import Consequence, Decision, Reason, Verdict
 
 _FEWEST_ROWS = 20
@@ -85,16 +86,6 @@ def judge(found: Interval, lower: float | None, upper: float | None) -> Verdict:
     if (lower is None or found.lower >= lower) and (upper is None or found.upper <= upper):
         return Verdict.SUCCESSFUL
     return Verdict.INCONCLUSIVE
-
-
-def simultaneous(confidence: float, tests: int) -> float:
-    """The confidence of each of several intervals, so that all of them hold at once with the one given.
-
-    Example:
-        >>> round(simultaneous(0.95, 10), 4)
-        0.995
-    """
-    return 1 - (1 - confidence) / max(tests, 1)
 
 
 def _order(finding: _Finding) -> tuple[bool, bool, int, bool, float, str]:
@@ -238,47 +229,30 @@ def _no_baseline(left_out: int, absolute: Sequence[Threshold], not_comparable: s
 
 
 def _fairness_findings(measured: Measurement, params: EvaluatorParams) -> Iterator[_Finding]:
-    for gap in params.fairness:
-        yield _fairness(measured, gap, params)
+    for gap in gaps(measured, params):
+        if gap.max_gap is not None:
+            yield _fairness(gap, gap.max_gap, params.min_slice_rows)
 
 
-def _fairness(measured: Measurement, gap: FairnessGap, params: EvaluatorParams) -> _Finding:
-    """Compare the best slice of a feature with the worst.
-
-    They were picked by looking, so the interval holds for all pairs at once. The slices share no row and their
-    resampling weights are independent, so the variances add.
-    """
-    column = measured.metrics.index(gap.metric)
-    values, errors = measured.values[Role.CANDIDATE][:, column], measured.errors[Role.CANDIDATE][:, column]
-    usable = [
-        i
-        for i, key in enumerate(measured.slices)
-        if [name for name, _ in key] == [gap.feature]
-        and measured.slice_rows[i] >= params.min_slice_rows
-        and math.isfinite(values[i])
-    ]
+def _fairness(gap: Gap, most: float, min_rows: int) -> _Finding:
     subject, rule = gap.feature, f"{gap.metric}.fairness_gap"
-    if len(usable) < 2:
-        text = f"{gap.metric} across {gap.feature}: fewer than two slices have {params.min_slice_rows:,} rows"
+    if gap.found is None:
+        text = f"{gap.metric} across {gap.feature}: fewer than two slices have {min_rows:,} rows"
         reason = Reason(
-            rule=rule, subject=subject, verdict=Verdict.INCONCLUSIVE, text=text, evidence={"slices": len(usable)}
+            rule=rule, subject=subject, verdict=Verdict.INCONCLUSIVE, text=text, evidence={"slices": gap.slices}
         )
         return _Finding(reason, decisive=False)
-    low, high = (pick(usable, key=lambda i: (values[i], -i)) for pick in (min, max))
-    confidence = simultaneous(params.confidence, len(usable) * (len(usable) - 1) // 2)
-    error = math.hypot(errors[low], errors[high])
-    found = interval(float(values[high] - values[low]), error, confidence, measured.degrees(low, high))
-    best, worst = (slice_name(measured.slices[i]) for i in (high, low))
+    (best, high), (worst, low), found = gap.highest, gap.lowest, gap.found
     text = (
-        f"{gap.metric} is {values[high]:.4f} at {best} and {values[low]:.4f} at {worst}: a gap of {found.value:.4f} "
-        f"[{max(found.lower, 0):.4f}, {found.upper:.4f}]; asked: at most {gap.max_gap:g}"
+        f"{gap.metric} is {high:.4f} at {best} and {low:.4f} at {worst}: a gap of {found.value:.4f} "
+        f"[{max(found.lower, 0):.4f}, {found.upper:.4f}]; asked: at most {most:g}"
     )
     evidence = {
         "metric": gap.metric,
         "highest": best,
         "lowest": worst,
-        "slices": len(usable),
-        **_numbers(estimate=found.value, lower=found.lower, upper=found.upper, confidence=confidence, most=gap.max_gap),
+        "slices": gap.slices,
+        **_numbers(estimate=found.value, lower=found.lower, upper=found.upper, confidence=gap.confidence, most=most),
     }
-    reason = Reason(rule=rule, subject=subject, verdict=judge(found, None, gap.max_gap), text=text, evidence=evidence)
-    return _Finding(reason, decisive=True, slack=gap.max_gap - found.value)
+    reason = Reason(rule=rule, subject=subject, verdict=judge(found, None, most), text=text, evidence=evidence)
+    return _Finding(reason, decisive=True, slack=most - found.value)

@@ -56,7 +56,7 @@ def run(context: Context[EvaluatorParams]) -> None:
         digests=digests,
         plots=plots,
     )
-    document = summary(measured, plan, decision, params.confidence, params.engine)
+    document = summary(measured, plan, decision, params, task)
     write_report(evaluation, metrics_table(measured, params.confidence), document, decision)
     identity = {f"{name}_digest": digests.get(role, "") for name, role in _NAMED}
     evaluation.write_json(PLOTS_FILE, draw_judged(job, scorers[Role.CANDIDATE], params))

@@ -99,6 +99,16 @@ def interval(value: float, error: float, confidence: float, degrees: int) -> Int
     return Interval(value, value - half, value + half)
 
 
+def simultaneous(confidence: float, tests: int) -> float:
+    """The confidence of each of several intervals, so that all of them hold at once with the one given.
+
+    Example:
+        >>> round(simultaneous(0.95, 10), 4)
+        0.995
+    """
+    return 1 - (1 - confidence) / max(tests, 1)
+
+
 @lru_cache
 def student_quantile(probability: float, degrees: int) -> float:
     """The quantile of Student's distribution, good to 1e-3 from 49 degrees of freedom on.

@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from components.evaluator.fairness import Gap, gaps
 from components.evaluator.measurement import Measurement, Role
 from components.evaluator.plan import Plan
+from components.evaluator.spec import EvaluatorParams
 from penstock.artifacts import Decision, ModelEvaluation
 from penstock.artifacts.base import Scalar
+from penstock.artifacts.task import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,15 +46,19 @@ def metrics_table(measured: Sequence[Measurement], confidence: float) -> pa.Tabl
 
 
 def summary(
-    measured: Sequence[Measurement], plan: Plan, decision: Decision, confidence: float, engine: str
+    measured: Sequence[Measurement], plan: Plan, decision: Decision, params: EvaluatorParams, task: Task | None
 ) -> dict[str, Any]:
     """The evaluation as one JSON document, as `penstock run --json` shows it."""
+    confidence = params.confidence
     return {
-        "engine": engine,
+        "engine": params.engine,
+        "task": task.kind if task else None,
+        "classes": list(task.classes) if task else [],
         "confidence": confidence,
         "judged_split": measured[-1].split,
         "verdict": decision.verdict,
         "metrics": list(plan.names),
+        "fairness": [_fairness(gap) for gap in gaps(measured[-1], params)],
         "splits": {
             m.split: {
                 "rows": m.rows,
@@ -96,6 +103,20 @@ def _of_slice(m: Measurement, index: int, confidence: float) -> dict[str, dict[s
             i = m.interval(role, index, metric, confidence)
             found.setdefault(metric, {})[role] = [_number(i.value), _number(i.lower), _number(i.upper)]
     return found
+
+
+def _fairness(gap: Gap) -> dict[str, Any]:
+    """One gap; `gap` is value, lower and upper, null where too few slices can be compared."""
+    found = gap.found
+    return {
+        "feature": gap.feature,
+        "metric": gap.metric,
+        "slices": gap.slices,
+        "max_gap": gap.max_gap,
+        "highest": {"slice": gap.highest[0], "value": _number(gap.highest[1])} if found else None,
+        "lowest": {"slice": gap.lowest[0], "value": _number(gap.lowest[1])} if found else None,
+        "gap": [_number(found.value), _number(max(found.lower, 0.0)), _number(found.upper)] if found else None,
+    }
 
 
 def _number(value: float) -> float | None:

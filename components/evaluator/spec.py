@@ -15,8 +15,9 @@ class FairnessGap(Params):
     """The column whose values are compared; it must be among the slices of `eval_config`."""
     metric: str
     """The name of a metric of `eval_config`, as it stands in the results (`auc`)."""
-    max_gap: float = Field(gt=0)
-    """Largest difference that is borne between the best and the worst slice [unit of the metric]."""
+    max_gap: float | None = Field(default=None, gt=0)
+    """Largest difference that is borne between the best and the worst slice [unit of the metric]; none: reported, not
+    judged."""
 
 
 class Costs(Params):
@@ -62,7 +63,7 @@ class EvaluatorParams(Params):
     seed: int = Field(default=0, ge=0)
     """Seed of the resampling."""
     fairness: list[FairnessGap] = []
-    """Gaps between slices that are borne."""
+    """Gaps between slices to report, and what is borne of them."""
     costs: Costs | None = None
     """Cost of false positives and false negatives; adds the metric `cost`."""
     importance: PermutationImportance = PermutationImportance()

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.evaluator.logic import decide, simultaneous
-from components.evaluator.measurement import Measurement, Role, difference, interval
+from components.evaluator.fairness import gaps
+from components.evaluator.logic import decide
+from components.evaluator.measurement import Measurement, Role, difference, interval, simultaneous
 from components.evaluator.metric_specs import PlannedMetric
 from components.evaluator.plan import OVERALL, Plan, Slicing, Threshold
 from components.evaluator.spec import EvaluatorParams
@@ -213,3 +214,14 @@ def test_a_fairness_gap_needs_two_large_slices() -> None:
     decision = judged(found, AT_LEAST, fairness=[{"feature": "carrier", "metric": "auc", "max_gap": 0.1}])
     assert decision.verdict is Verdict.SUCCESSFUL
     assert beyond_overall(decision).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_fairness_gap_without_a_limit_is_reported_and_decides_nothing() -> None:
+    found = measured([0.7, 0.75, 0.65, 0.7], [0.005, 0.006, 0.008, 0.01])
+    fairness = [{"feature": "carrier", "metric": "auc"}]
+    decision = judged(found, AT_LEAST, fairness=fairness)
+    assert [reason.rule for reason in decision.reasons] == ["auc.value_threshold"]
+    (gap,) = gaps(found, EvaluatorParams.parse({"eval_config": {}, "fairness": fairness}, "test"))
+    assert (gap.highest, gap.lowest, gap.slices) == (("carrier=A", 0.75), ("carrier=B", 0.65), 3)
+    assert gap.found is not None
+    assert gap.found.upper == pytest.approx(0.1 + 2.394 * 0.01, abs=1e-4)

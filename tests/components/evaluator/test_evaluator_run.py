@@ -121,12 +121,18 @@ def test_a_gap_between_slices_closes_the_gate_when_it_is_surely_too_wide(
 ) -> None:
     unfair = models(carriers={"B6": 2.0})  # calls nearly every flight of one carrier late
     gap = {"feature": "carrier", "metric": "binary_accuracy"}
-    result = evaluate(unfair, fairness=[{**gap, "max_gap": 0.3}])
+    result = evaluate(unfair, fairness=[{**gap, "max_gap": 0.3}, {**gap, "feature": "origin"}])
     assert result.parameters == {"gate": "closed"}
     assert result.decision
     worst = result.decision.reasons[0]
     assert (worst.rule, worst.subject, worst.verdict) == ("binary_accuracy.fairness_gap", "carrier", Verdict.FAILED)
     assert worst.evidence["lowest"] == "carrier=B6"
+    document = result.outputs["evaluation"].read_json("evaluation.json")
+    assert isinstance(document, dict)
+    judged, reported = document["fairness"]
+    assert (judged["lowest"]["slice"], judged["max_gap"], reported["max_gap"]) == ("carrier=B6", 0.3, None)
+    assert judged["gap"][0] == pytest.approx(judged["highest"]["value"] - judged["lowest"]["value"])
+    assert reported["gap"][1] <= reported["gap"][0] <= reported["gap"][2]
     assert evaluate(models(), fairness=[{**gap, "max_gap": 0.3}]).parameters == {"gate": "open"}
 
 
