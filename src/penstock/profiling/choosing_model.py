@@ -113,7 +113,7 @@ def choose_training(profile: Profile) -> dict[str, Any]:
     chosen: dict[str, Any] = {"task": Because(label.task, f"The label {label.column}: {label.reason}.")}
     if label.encoded or label.task == "multiclass":
         chosen["classes"] = [str(value) for value in label.classes]
-    by_time = bool(profile.time_column)
+    by_time = bool(profile.time_column) and profile.column(profile.time_column).rises
     return {
         **chosen,
         "architecture": "wide_and_deep",

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-SAMPLED_ROWS = 40_000
-"""Rows that are searched, evenly spaced; all of a smaller table."""
+_SAMPLED_VALUES = 4_000_000
+"""Values that are searched, in all columns together, as far as the rows stay within the next two bounds."""
+_FEWEST_SAMPLED, _MOST_SAMPLED = 2_000, 40_000
 _MOST_BINS = 200
 _ROWS_A_BIN = 10
 
@@ -57,7 +58,17 @@ class Coded:
         return Coded(self.name, codes, size + 1, self.missing, self.ordered)
 
 
-def sampled_rows(rows: int, most: int = SAMPLED_ROWS) -> npt.NDArray[np.int64]:
+def rows_to_sample(columns: int) -> int:
+    """How many rows of a table are searched: fewer of a wide one.
+
+    Example:
+        >>> rows_to_sample(50), rows_to_sample(400), rows_to_sample(10_000)
+        (40000, 10000, 2000)
+    """
+    return min(_MOST_SAMPLED, max(_FEWEST_SAMPLED, _SAMPLED_VALUES // max(columns, 1)))
+
+
+def sampled_rows(rows: int, most: int) -> npt.NDArray[np.int64]:
     """Evenly spaced places, rising; all where there are few.
 
     Example:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from penstock.profiling.coding import Coded, code_columns, sampled_rows
+from penstock.profiling.coding import Coded, code_columns, rows_to_sample, sampled_rows
 from penstock.profiling.columns import encode, numbers_of
 from penstock.profiling.duplicates import same_columns
 from penstock.profiling.populations import Group, blocks_of, strange_blocks, strange_values
@@ -22,6 +22,8 @@ _RARE_CLASS = 10
 """A class with fewer rows cannot be judged [rows]."""
 _IMBALANCE = 0.05
 """Share of the rarer class of two below which a label counts as unbalanced."""
+_MOST_COMPARED, _MOST_GROUPINGS = 100, 50
+"""Columns of a very wide table that are compared, evenly spaced, and those whose values are looked at one by one."""
 _COMPARED = ("boolean", "number", "category", "moment")
 """Roles of columns whose values can be another population's; names and texts always are others."""
 
@@ -83,7 +85,7 @@ def about_columns(table: pa.Table, features: Sequence[ColumnProfile]) -> list[Fi
 
 def about_sample(table: pa.Table, columns: Sequence[ColumnProfile], label: LabelProfile) -> list[Finding]:
     """What shows in some of the rows as well as in all: leaks, and other populations."""
-    places = sampled_rows(table.num_rows)
+    places = sampled_rows(table.num_rows, rows_to_sample(len(columns)))
     sample = table if len(places) == table.num_rows else table.take(places)
     coded = code_columns(sample, columns)
     features = [column for column in columns if column.name != label.column]
@@ -111,15 +113,16 @@ def _populations(
     coded: Mapping[str, Coded], columns: Sequence[ColumnProfile], label: LabelProfile, rows: int
 ) -> list[Finding]:
     useful = [column for column in columns if column.role in _COMPARED and column.name != label.column]
-    others = [coded[column.name].coarse(_CODES) for column in useful]
+    compared = useful[:: -(-len(useful) // _MOST_COMPARED) or 1]
+    others = [coded[column.name].coarse(_CODES) for column in compared]
     of_label = coded[label.column].coarse(_CODES)
     found = []
-    for column in useful:
-        if column.role in ("boolean", "category"):
-            own = coded[column.name]
-            for group in strange_values(own, others, of_label):
-                value = own.words[group.first] if group.first < len(own.words) else "missing"
-                found.append(_population(f"the rows with {column.shown} = {value!r}", group))
+    groupings = [column for column in useful if column.role in ("boolean", "category")]
+    for column in groupings[:_MOST_GROUPINGS]:
+        own = coded[column.name]
+        for group in strange_values(own, others, of_label):
+            value = own.words[group.first] if group.first < len(own.words) else "missing"
+            found.append(_population(f"the rows with {column.shown} = {value!r}", group))
     blocks = blocks_of(len(of_label.codes)).size
     for group in strange_blocks(others, of_label):
         first, last = group.first * rows // blocks + 1, (group.last + 1) * rows // blocks

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 50
 """With fewer rows nothing can be learnt and judged apart [rows]."""
-_BEHIND = 0.8
-"""Share of the rows that lie before the boundary in time."""
+_SMALL = 1000
+"""Rows below which a larger share judges [rows]."""
 _LEAST_BEHIND, _MOST_BEHIND = 0.1, 0.4
 """Shares of the rows between which what lies behind the boundary must be."""
 _DAY = 86_400_000_000
@@ -144,7 +144,7 @@ def _boundary(column: pa.ChunkedArray) -> int | float | str | None:
 
     kind = column_type(column)
     numbers = np.sort(numbers_of(column))
-    place = int(len(numbers) * _BEHIND)
+    place = len(numbers) * (7 if len(numbers) < _SMALL else 8) // 10
     boundary = numbers[place]
     if kind == "timestamp" and (midnight := boundary - boundary % _DAY) > numbers[0]:
         # A day is not torn apart where days are small beside the whole.

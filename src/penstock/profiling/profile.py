@@ -155,7 +155,8 @@ class Profile(_Seen):
     time_column: str = ""
     """The column that orders the rows in time: as asked for, or the one that surely does."""
     time_boundary: int | float | str | None = None
-    """The moment that about one row in five lies behind; None without a time column."""
+    """The moment that about one row in five lies behind, of a small table one in three; None without a time column,
+    or where its values part the rows too unevenly."""
     group: str = ""
     """A column that names whom or what several rows are about, so that they belong together."""
     equal_rows: int = 0
