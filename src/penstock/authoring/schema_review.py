@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from penstock.authoring.naming import nearest
+from penstock.authoring.schema_review_observed import Observed
+from penstock.authoring.schema_review_tree import quoted
 from penstock.sdk import BadInput
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+    from tensorflow_metadata.proto.v0 import schema_pb2
 
 Direction = Literal["relax", "tighten"]
 
@@ -27,41 +28,6 @@ _SHOWN = 8
 """So many values are named in a text; the others are counted."""
 _MOST_VALUES = 200
 """A text with more values than this has no domain that a person could review."""
-_KINDS = {0: "INT", 1: "FLOAT", 2: "BYTES", 3: "BYTES", 4: "STRUCT"}
-"""Types of a schema by the types of statistics."""
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What was seen of one column, in all rows together."""
-
-    type: str
-    """`INT`, `FLOAT` or `BYTES`, as a schema writes it; empty where no value was there."""
-    rows: int
-    present: int
-    """Rows with a value."""
-    low: float = math.nan
-    """Smallest number; NaN where there is none."""
-    high: float = math.nan
-    values: Mapping[str, int] = field(default_factory=dict)
-    """Texts with their counts."""
-    complete: bool = True
-    """Whether `values` has every text that was seen."""
-    fraction: float = 1.0
-    """Share of the rows with a value, of the split that has the fewest."""
-
-    def merged(self, other: Observed) -> Observed:
-        """Both together."""
-        return Observed(
-            self.type or other.type,
-            self.rows + other.rows,
-            self.present + other.present,
-            _extreme(min, self.low, other.low),
-            _extreme(max, self.high, other.high),
-            {v: self.values.get(v, 0) + other.values.get(v, 0) for v in {*self.values, *other.values}},
-            self.complete and other.complete,
-            min((each.fraction for each in (self, other) if each.rows), default=1.0),
-        )
 
 
 @dataclass(frozen=True)
@@ -113,58 +79,6 @@ class Change:
     def key(self) -> tuple[int, str, str]:
         """Relaxing before tightening, then by name."""
         return (self.direction != "relax", self.feature, self.aspect)
-
-
-def observe(statistics: Sequence[statistics_pb2.DatasetFeatureStatisticsList]) -> dict[str, Observed]:
-    """Read off TFDV's statistics what a schema speaks of, all splits together.
-
-    Returns:
-        By column, in the order of the statistics.
-    """
-    found: dict[str, Observed] = {}
-    for each in statistics:
-        for dataset in each.datasets:
-            for column in dataset.features:
-                name = column.name or ".".join(column.path.step)
-                seen = _observed(column)
-                found[name] = found[name].merged(seen) if name in found else seen
-    return found
-
-
-def observe_rows(table: pa.Table, known: Collection[str]) -> dict[str, Observed]:
-    """The same of rows themselves: those that were set aside are in no statistics.
-
-    Args:
-        table: The rows.
-        known: The columns to look at.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = {}
-    for name in known:
-        if name not in table.column_names:
-            continue
-        column = table.column(name)
-        present = len(column) - column.null_count
-        rows = {"rows": len(column), "present": present}
-        if not present:
-            found[name] = Observed("", **rows)
-        elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type):
-            kind = "FLOAT" if pa.types.is_floating(column.type) else "INT"
-            ends = pc.min_max(column).as_py()
-            found[name] = Observed(kind, **rows, low=float(ends["min"]), high=float(ends["max"]))
-        else:
-            counted = pc.value_counts(pc.cast(column, pa.string()).drop_null()).to_pylist()
-            found[name] = Observed("BYTES", **rows, values={each["values"]: each["counts"] for each in counted})
-    return found
-
-
-def merge(one: Mapping[str, Observed], other: Mapping[str, Observed]) -> dict[str, Observed]:
-    """What was observed of the rows that were accepted, and of those that were set aside, which are few."""
-    both = {name: one[name].merged(other[name]) for name in one if name in other}
-    shares = {name: min(one[name].fraction, seen.present / max(1, seen.rows)) for name, seen in both.items()}
-    return {**one, **{name: replace(seen, fraction=shares[name]) for name, seen in both.items()}}
 
 
 def review(schema: schema_pb2.Schema, observed: Mapping[str, Observed]) -> list[Change]:
@@ -283,11 +197,11 @@ def _gone(feature: schema_pb2.Feature) -> Iterator[Change]:
 
 
 def _new(name: str, seen: Observed) -> Change:
-    lines = [f"name: {_quoted(name)}", f"type: {seen.type or 'BYTES'}", "value_count { min: 1 max: 1 }"]
+    lines = [f"name: {quoted(name)}", f"type: {seen.type or 'BYTES'}", "value_count { min: 1 max: 1 }"]
     lines.append(f"presence {{ min_fraction: {_floored(seen.fraction)} min_count: 1 }}")
     texts = sorted(seen.values)
     if seen.type == "BYTES" and seen.complete and 0 < len(texts) <= _MOST_VALUES and 2 * len(texts) < seen.present:
-        lines.append(f"string_domain {{ {' '.join(f'value: {_quoted(text)}' for text in texts)} }}")
+        lines.append(f"string_domain {{ {' '.join(f'value: {quoted(text)}' for text in texts)} }}")
     shows = f"{seen.type or 'empty'}, in {_percent(seen.fraction)} of the rows"
     return Change(name, "column", "nothing", shows, "relax", NewFeature(name, tuple(lines)))
 
@@ -302,21 +216,6 @@ def _domain_of(
         if feature.HasField("domain") and domain.name == feature.domain:
             return ("string_domain", f"[{domain.name}]"), list(domain.value), True
     return None
-
-
-def _observed(column: statistics_pb2.FeatureNameStatistics) -> Observed:
-    numeric = column.HasField("num_stats")
-    stats = column.num_stats if numeric else column.string_stats
-    present = int(stats.common_stats.num_non_missing)
-    rows = present + int(stats.common_stats.num_missing)
-    fraction = present / rows if rows else 1.0
-    if not present:
-        return Observed("", rows, present, fraction=fraction)
-    kind = _KINDS[column.type]
-    if numeric:
-        return Observed(kind, rows, present, float(stats.min), float(stats.max), fraction=fraction)
-    values = {bucket.label: int(bucket.sample_count) for bucket in stats.rank_histogram.buckets}
-    return Observed(kind, rows, present, values=values, complete=len(values) >= stats.unique, fraction=fraction)
 
 
 def _not_checked() -> tuple[int, ...]:
@@ -334,11 +233,6 @@ def _type_name(feature: schema_pb2.Feature) -> str:
 
 def _at(feature: schema_pb2.Feature) -> tuple[str, str]:
     return ("feature", f"[{feature.name}]")
-
-
-def _extreme(choose: Any, one: float, other: float) -> float:
-    present = [value for value in (one, other) if not math.isnan(value)]
-    return float(choose(present)) if present else math.nan
 
 
 def _percent(fraction: float) -> str:
@@ -385,12 +279,5 @@ def _short(value: float) -> str:
 
 
 def _some(values: Sequence[str]) -> str:
-    shown = ", ".join(_quoted(value) for value in values[:_SHOWN])
+    shown = ", ".join(quoted(value) for value in values[:_SHOWN])
     return f"{shown} and {len(values) - _SHOWN:,} more" if len(values) > _SHOWN else shown
-
-
-def _quoted(text: str) -> str:
-    """A text as the text format of protocol buffers writes it."""
-    from google.protobuf.text_encoding import CEscape
-
-    return f'"{CEscape(text, as_utf8=True)}"'

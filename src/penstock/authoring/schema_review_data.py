@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.artifacts import Examples, Schema, Statistics
 from penstock.authoring.config import shown
-from penstock.authoring.schema_review import Observed, merge, observe, observe_rows
+from penstock.authoring.schema_review_observed import Observed, merge, observe, observe_rows
 from penstock.authoring.schema_review_text import parse
 from penstock.sdk import BadInput, PenstockError
 from penstock.sdk.executor import RuntimeArtifact

@@ -2,69 +2,19 @@
 
 A reviewed schema lives in Git with its comments, its order and its line breaks; protocol buffers would write it anew.
 So the text is read into a tree that knows where each part stands, and edits are cut into the text.
-
-Source:
-    Protocol Buffers, Text Format Language Specification: tokens, messages in braces or angle brackets, lists.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
-from penstock.authoring.schema_review import Domain, Edit, NewFeature, Setting, _quoted
+from penstock.authoring.schema_review import Domain, Edit, NewFeature, Setting
+from penstock.authoring.schema_review_tree import Message, quoted, read, unquoted
 from penstock.sdk import BadInput
 from penstock.sdk.entry import write_atomically
-
-_TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n\f\v]+|\#[^\n]*)
-      | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
-      | (?P<mark>[{}<>\[\]:,;])
-      | (?P<word>[^\s{}<>\[\]:,;\#"']+)""",
-    re.VERBOSE | re.DOTALL,
-)
-_CLOSING = {"{": "}", "<": ">"}
-
-
-@dataclass
-class _Field:
-    """One field: its name, where it stands, and its value: a text or a message."""
-
-    name: str
-    start: int
-    value_start: int
-    end: int = 0
-    """Behind its last character; what separates it from the next is not in it."""
-    text: str = ""
-    message: _Message | None = None
-    listed: bool = False
-    """Whether it is one of several in brackets."""
-
-
-@dataclass
-class _Message:
-    start: int
-    """Behind the opening bracket."""
-    end: int = 0
-    """Before the closing one."""
-    fields: list[_Field] = field(default_factory=list)
-
-    def every(self, name: str) -> list[_Field]:
-        return [each for each in self.fields if each.name == name]
-
-    def name(self) -> str:
-        return next((_unquoted(each.text) for each in self.every("name")), "")
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-    end: int
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:
@@ -125,19 +75,8 @@ def parse(text: str, where: str = "schema") -> object:
         raise BadInput(f"{where}{line}: no schema: {reason}", "It is TensorFlow Metadata's, in text format") from None
 
 
-def lines_of_features(text: str) -> dict[str, int]:
-    """The line on which each feature of a schema begins, from 1, by its name; empty for what is no schema."""
-    try:
-        parse(text)
-    except BadInput:
-        return {}
-    root = _read(text)
-    found = [(each.message.name(), each.start) for each in root.every("feature") if each.message]
-    return {name: text.count("\n", 0, start) + 1 for name, start in found}
-
-
 def _apply_one(text: str, edit: Edit) -> str:
-    root = _read(text)
+    root = read(text)
     match edit:
         case Setting():
             return _set(text, root, edit.path, edit.value)
@@ -147,7 +86,7 @@ def _apply_one(text: str, edit: Edit) -> str:
             return _add_feature(text, root, edit)
 
 
-def _set(text: str, root: _Message, path: tuple[str, ...], value: str) -> str:
+def _set(text: str, root: Message, path: tuple[str, ...], value: str) -> str:
     """Replace a scalar, or put it where it belongs, with the messages around it."""
     message, name = root, path[-1]
     steps = _steps(path[:-1])
@@ -164,21 +103,21 @@ def _set(text: str, root: _Message, path: tuple[str, ...], value: str) -> str:
     return _put_in(text, message, f"{name}: {value}")
 
 
-def _steps(path: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The names of a path, each with the member that is meant; empty where there is but one."""
+def _steps(path: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    """The names of a path, each with the member that is meant; None where there is but one."""
     selectors = [*path[1:], ""]
     pairs = zip(path, selectors, strict=True)
-    return [(name, after[1:-1] if after.startswith("[") else "") for name, after in pairs if not name.startswith("[")]
+    return [(name, after[1:-1] if after.startswith("[") else None) for name, after in pairs if not name.startswith("[")]
 
 
-def _find(message: _Message, name: str, selector: str) -> _Message | None:
+def _find(message: Message, name: str, selector: str | None) -> Message | None:
     for each in message.every(name):
-        if each.message and (not selector or each.message.name() == selector):
+        if each.message and selector in (None, each.message.name()):
             return each.message
     return None
 
 
-def _put_in(text: str, message: _Message, piece: str) -> str:
+def _put_in(text: str, message: Message, piece: str) -> str:
     """Put a field behind the last one of a message, in the way in which the others stand."""
     if not message.fields:
         inside = text[message.start : message.end]
@@ -203,8 +142,8 @@ def _change_values(text: str, edit: Domain) -> str:
     return text
 
 
-def _message_at(text: str, path: tuple[str, ...]) -> _Message:
-    message = _read(text)
+def _message_at(text: str, path: tuple[str, ...]) -> Message:
+    message = read(text)
     for step in _steps(path):
         found = _find(message, *step)
         if found is None:
@@ -213,32 +152,32 @@ def _message_at(text: str, path: tuple[str, ...]) -> _Message:
     return message
 
 
-def _with(text: str, domain: _Message, value: str) -> str:
+def _with(text: str, domain: Message, value: str) -> str:
     """Add a value: in its place where the others are sorted, else behind the last."""
     fields = domain.every("value")
     if not fields:
-        return _put_in(text, domain, f"value: {_quoted(value)}")
-    texts = [_unquoted(each.text) for each in fields]
+        return _put_in(text, domain, f"value: {quoted(value)}")
+    texts = [unquoted(each.text) for each in fields]
     ahead = [n for n, other in enumerate(texts) if other < value] if texts == sorted(texts) else [len(texts) - 1]
     if not ahead:
         first = fields[0]
-        piece = f"{_quoted(value)}, " if first.listed else f"value: {_quoted(value)} "
+        piece = f"{quoted(value)}, " if first.listed else f"value: {quoted(value)} "
         return text[: first.start] + piece + text[first.start :]
     before = fields[ahead[-1]]
     gap = re.match(r"[ \t]*[,;]", text[before.end :])
     end = before.end + (gap.end() if gap and not before.listed else 0)
     if before.listed:
-        return f"{text[:end]}, {_quoted(value)}{text[end:]}"
+        return f"{text[:end]}, {quoted(value)}{text[end:]}"
     start_of_line = text.rfind("\n", 0, before.start) + 1
     alone = not text[start_of_line : before.start].strip() and not re.match(r"[ \t]*\w", text[end:])
     between = "\n" + text[start_of_line : before.start] if alone and len(fields) > 1 else " "
-    return f"{text[:end]}{between}value: {_quoted(value)}{text[end:]}"
+    return f"{text[:end]}{between}value: {quoted(value)}{text[end:]}"
 
 
-def _without(text: str, domain: _Message, value: str) -> str:
+def _without(text: str, domain: Message, value: str) -> str:
     """Take a value out; a line that is left empty goes with it."""
     for each in domain.every("value"):
-        if _unquoted(each.text) != value:
+        if unquoted(each.text) != value:
             continue
         start, end = each.start, each.end
         after = re.match(r"[ \t]*[,;]", text[end:])
@@ -261,7 +200,7 @@ def _without(text: str, domain: _Message, value: str) -> str:
     return text
 
 
-def _add_feature(text: str, root: _Message, edit: NewFeature) -> str:
+def _add_feature(text: str, root: Message, edit: NewFeature) -> str:
     body = "".join(f"  {line}\n" for line in edit.lines)
     piece = f"feature {{\n{body}}}\n"
     features = root.every("feature")
@@ -272,79 +211,3 @@ def _add_feature(text: str, root: _Message, edit: NewFeature) -> str:
     end = stop if stop >= 0 else len(text)
     rest = text[end:]
     return f"{text[:end]}\n\n{piece}{rest[1:] if rest.startswith(chr(10)) else rest}"
-
-
-def _read(text: str) -> _Message:
-    """The tree of a text that protocol buffers can read."""
-    tokens = [token for token in _tokens(text) if token.kind != "space"]
-    root = _Message(0, len(text))
-    _read_fields(tokens, 0, root, "")
-    return root
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise BadInput(f"schema:{text.count(chr(10), 0, at) + 1}: no schema: {text[at : at + 20]!r}")
-        yield _Token(str(match.lastgroup), match[0], at, match.end())
-        at = match.end()
-
-
-def _read_fields(tokens: Sequence[_Token], at: int, message: _Message, closing: str) -> int:
-    """Read fields up to the closing bracket; returns the index of the token behind it."""
-    while at < len(tokens):
-        token = tokens[at]
-        if token.text == closing:
-            message.end = token.start
-            return at + 1
-        if token.text in (",", ";"):
-            at += 1
-            continue
-        at = _read_field(tokens, at, message)
-    return at
-
-
-def _read_field(tokens: Sequence[_Token], at: int, message: _Message) -> int:
-    name = tokens[at]
-    at += 1
-    if tokens[at].text == ":":
-        at += 1
-    if tokens[at].text == "[":
-        at += 1
-        while tokens[at].text != "]":
-            if tokens[at].text == ",":
-                at += 1
-                continue
-            made = _Field(name.text, tokens[at].start, tokens[at].start, listed=True)
-            at = _read_value(tokens, at, made)
-            message.fields.append(made)
-        return at + 1
-    made = _Field(name.text, name.start, tokens[at].start)
-    at = _read_value(tokens, at, made)
-    message.fields.append(made)
-    return at
-
-
-def _read_value(tokens: Sequence[_Token], at: int, made: _Field) -> int:
-    token = tokens[at]
-    if token.text in _CLOSING:
-        made.message = _Message(token.end)
-        at = _read_fields(tokens, at + 1, made.message, _CLOSING[token.text])
-        made.end = tokens[at - 1].end
-        return at
-    made.text, made.end = token.text, token.end
-    at += 1
-    while token.kind == "string" and at < len(tokens) and tokens[at].kind == "string":  # strings side by side are one
-        made.text, made.end = made.text + tokens[at].text, tokens[at].end
-        at += 1
-    return at
-
-
-def _unquoted(text: str) -> str:
-    """The text that one or several quoted strings stand for."""
-    from google.protobuf.text_encoding import CUnescape
-
-    parts = re.findall(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", text, re.DOTALL)
-    return b"".join(CUnescape(part[1:-1]) for part in parts).decode("utf-8", "replace")

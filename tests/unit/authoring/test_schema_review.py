@@ -5,16 +5,9 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from penstock.authoring.schema_review import (
-    Change,
-    Observed,
-    chosen,
-    merge,
-    observe,
-    observe_rows,
-    review,
-)
+from penstock.authoring.schema_review import Change, chosen, review
 from penstock.authoring.schema_review_diff import Difference, compare
+from penstock.authoring.schema_review_observed import Observed, merge, observe, observe_rows
 from penstock.authoring.schema_review_text import apply, parse
 from penstock.sdk import BadInput
 

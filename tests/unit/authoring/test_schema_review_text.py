@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from penstock.authoring.schema_review import Domain, NewFeature, Setting
-from penstock.authoring.schema_review_text import apply, lines_of_features, parse
+from penstock.authoring.schema_review_text import apply, parse
 from penstock.sdk import BadInput
 
 TEXT = """\
@@ -167,11 +167,6 @@ def test_what_is_no_schema_is_told_by_its_line(text: str, message: str) -> None:
         apply(text, [])
 
 
-def test_lines_of_features() -> None:
-    assert lines_of_features(TEXT) == {"hour": 10, "carrier": 17, "city": 21, "size": 29}
-    assert lines_of_features("feature {") == {}
-
-
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=6)
 
 
@@ -192,3 +187,35 @@ def test_any_text_goes_in_and_comes_out_as_protocol_buffers_read_it(
     changed = parse(apply(text, [Domain(path, add=new, remove=tuple(removed))]))
     assert sorted(changed.feature[1].string_domain.value) == sorted({*present, *new} - {*removed})
     assert changed.feature[0] == schema.feature[0]
+
+
+styles = st.fixed_dictionaries(
+    {"as_one_line": st.booleans(), "pointy_brackets": st.booleans(), "use_short_repeated_primitives": st.booleans()}
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(styles, st.lists(st.tuples(words, st.booleans(), st.booleans()), min_size=1, max_size=4), st.data())
+def test_a_setting_is_what_protocol_buffers_would_set_however_the_text_is_written(
+    style: dict[str, bool], features: list[tuple[str, bool, bool]], data: st.DataObject
+) -> None:
+    schema = schema_pb2.Schema(default_environment=["A", "B"])
+    names = list(dict.fromkeys(name for name, _, _ in features))
+    for name, bounded, present in {each[0]: each for each in features}.values():
+        feature = schema.feature.add(name=name, type=schema_pb2.INT)
+        if bounded:
+            feature.int_domain.min = -3
+        if present:
+            feature.presence.min_fraction = 0.5
+    text = text_format.MessageToString(schema, **style)
+    name = data.draw(st.sampled_from(names))
+    place = names.index(name)
+    edits = [
+        Setting(("feature", f"[{name}]", "int_domain", "max"), "7"),
+        Setting(("feature", f"[{name}]", "presence", "min_fraction"), "0.25"),
+        Setting(("feature", f"[{name}]", "lifecycle_stage"), "DEPRECATED"),
+    ]
+    schema.feature[place].int_domain.max = 7
+    schema.feature[place].presence.min_fraction = 0.25
+    schema.feature[place].lifecycle_stage = schema_pb2.DEPRECATED
+    assert parse(apply(text, edits)) == schema
