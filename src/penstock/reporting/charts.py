@@ -383,7 +383,7 @@ def calibration(series: Mapping[str, Sequence[tuple[float, float, float, float]]
         "type": "quantitative",
         "title": x,
         "scale": scale,
-        "axis": {"grid": False, "format": _PLAIN},
+        "axis": {"grid": False, "format": _PLAIN, "tickCount": 5},
     }
     vertical = {
         "field": "y",

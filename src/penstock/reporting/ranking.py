@@ -56,8 +56,8 @@ def _place(part: SliceView, metric: str) -> tuple[bool, bool, int, float, str]:
 
 def _gravity(part: SliceView, metric: str) -> int:
     """The gravest verdict about this metric in this slice; what no rule speaks of comes after all of them."""
-    said = {reason.verdict for reason in part.reasons if reason.evidence.get("metric") == metric}
-    return next((place for place, verdict in enumerate(GRAVITY) if verdict in said), len(GRAVITY))
+    reason = part.reason_for(metric)
+    return GRAVITY.index(reason.verdict) if reason else len(GRAVITY)
 
 
 def _value(estimate: Estimate | None) -> float | None:

@@ -190,7 +190,7 @@ def slices_part(view: EvaluationView) -> dict[str, Any]:
                 "rows": rows[:MOST_SLICES],
                 "left_out": max(0, len(rows) - MOST_SLICES),
                 "reach": _reach([row.metrics[metric].get("difference") for row in rows]),
-                "judged": any(metric in str(r.rule) for row in rows for r in row.reasons),
+                "judged": any(row.reason_for(metric) for row in rows),
             }
         )
     overall = [s for s in view.slices if s.name == "overall"]

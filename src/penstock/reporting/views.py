@@ -178,11 +178,10 @@ class SliceView:
     reasons: tuple[Reason, ...] = ()
     """What the gate says of it."""
 
-    @property
-    def verdict(self) -> Verdict | None:
-        """The worst of its reasons; None where no rule was applied to it."""
-        said = {reason.verdict for reason in self.reasons}
-        return next((verdict for verdict in GRAVITY if verdict in said), None)
+    def reason_for(self, metric: str) -> Reason | None:
+        """The gravest that the gate says of a metric here; None where no rule was applied to it."""
+        said = [reason for reason in self.reasons if reason.evidence.get("metric") == metric]
+        return min(said, key=lambda reason: GRAVITY.index(reason.verdict), default=None)
 
 
 GRAVITY = (Verdict.ERROR, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.SUCCESSFUL)

@@ -6,7 +6,7 @@ import pytest
 
 from penstock.artifacts import Artifact, Model, ModelEvaluation, Verdict
 from penstock.reporting.reading import read_findings
-from penstock.reporting.views import Estimate, Findings
+from penstock.reporting.views import Estimate, Findings, SliceView
 from tests.unit.reporting.report_samples import HOSTILE, PLOTS, PROVEN, REFUSED, STUDY, write_artifacts
 
 
@@ -51,12 +51,18 @@ def test_training_curves_by_metric_and_split(findings: Findings) -> None:
     assert training.facts == {"device": "cpu", "rows": 300}
 
 
+def said(part: SliceView) -> Verdict | None:
+    reason = part.reason_for("auc")
+    assert part.reason_for("loss") is None
+    return reason.verdict if reason else None
+
+
 def test_evaluation_with_what_the_gate_says(given: dict[str, Artifact]) -> None:
     found = read_findings([("evaluate", [given["evaluation"], given["blessing"]])])
     evaluation = found.evaluations[0]
     assert found.gates == (("evaluate", REFUSED),)
     assert evaluation.plots == PLOTS
-    assert [(s.split, s.name, s.verdict) for s in evaluation.slices] == [
+    assert [(s.split, s.name, said(s)) for s in evaluation.slices] == [
         ("eval", "overall", Verdict.SUCCESSFUL),
         ("eval", "carrier=UA", None),
         ("eval", "carrier=B6", None),
