@@ -63,6 +63,7 @@ def make_home(home: Path) -> dict[str, int]:
     """Fill a state folder; returns the numbers of some artifacts by name."""
     for name in ("runs", "cache", "scratch", "alive"):
         (home / name).mkdir(parents=True)
+    (home / "lock").touch()
     store = open_store(sqlite_url(home / "lineage.sqlite"))
     numbers = {}
     for number in range(RUNS):
