@@ -9,22 +9,22 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.sdk import BadInput
-from penstock.tables.contents import Text, decode, read_texts
-from penstock.tables.delimited import SUFFIXES, header_of, line_of, parse_csv
-from penstock.tables.dialects import find_dialect, find_encoding
+from penstock.tables.delimited import header_of
+from penstock.tables.dialects import find_dialect
 from penstock.tables.files import find_files
 from penstock.tables.guessing import SURELY_MISSING, Guess, guess, infinities, is_json, strays, without_spellings
 from penstock.tables.names import require_column
 from penstock.tables.nested import json_paths, json_values
 from penstock.tables.reading import fetch_files, format_of, read_source
 from penstock.tables.source import JsonField, Source
+from penstock.tables.unknown_texts import Rows, UnknownTexts
 from penstock.tables.values import convert, name_of
 
 if TYPE_CHECKING:
@@ -32,12 +32,8 @@ if TYPE_CHECKING:
 
 _TEXT_AT_ONCE = 160 << 20
 """So much text [bytes] is held as columns of text at a time."""
-_KEPT = 1 << 30
 _THREADS = 2
 _NAME = "data"
-
-Rows = Sequence[int]
-"""Numbers of rows, from 0, ascending."""
 
 
 @dataclass(frozen=True)
@@ -127,21 +123,18 @@ def _sniff_texts(
     progress: Callable[[int, int], None],
 ) -> Source:
     """Read CSV, some columns at a time, and guess what each is."""
-    texts = _Texts(files)
-    first = next(iter(texts))
-    source = _with_dialect(source, texts.encoding, first, found)
-    names = header_of(first, source)
+    texts = UnknownTexts(files, f"source {_NAME!r}")
+    source = _with_dialect(source, texts, found)
+    names = header_of(texts.first, source)
     for column in without:
-        require_column(column, names, first.where)
+        require_column(column, names, texts.first.where)
     wanted = [name for name in names if name not in without]
     groups = max(1, min(len(wanted), -(-texts.size // _TEXT_AT_ONCE)))
     with ThreadPoolExecutor(_THREADS) as pool:
         for group in (wanted[at::groups] for at in range(groups)):
             table = texts.table(source, names, group)
             if not table.num_rows:
-                raise BadInput(
-                    f"{first.where}: has a header but no rows" if source.header else f"{first.where}: is empty"
-                )
+                raise BadInput(f"{texts.first.where}: has a header but no rows")
             columns = {name: table.column(name) for name in group}
             del table
             for name, (guessed, column, wild, stray) in zip(group, pool.map(_typed, columns.values()), strict=True):
@@ -159,7 +152,7 @@ def _sniff_texts(
             progress(len(found.columns), len(wanted))
     found.columns = {name: found.columns[name] for name in wanted}
     found.guesses = {name: found.guesses[name] for name in wanted}
-    return source.model_copy(update={"quoted_nulls": texts.quoted})
+    return source
 
 
 def _typed(column: pa.ChunkedArray) -> tuple[Guess, pa.ChunkedArray, Rows, Rows]:
@@ -174,71 +167,16 @@ def _typed(column: pa.ChunkedArray) -> tuple[Guess, pa.ChunkedArray, Rows, Rows]
     return guessed, column, wild, [] if guessed.forms else stray
 
 
-def _with_dialect(source: Source, encoding: str, first: Text, found: _Found) -> Source:
-    dialect = find_dialect(first.content, first.where)
-    if encoding not in ("utf-8", "utf-16"):
-        found.notes.append(Note("", f"the text is not UTF-8; it is read as {encoding}"))
+def _with_dialect(source: Source, texts: UnknownTexts, found: _Found) -> Source:
+    dialect = find_dialect(texts.first.content, texts.first.where)
+    if texts.encoding not in ("utf-8", "utf-16"):
+        found.notes.append(Note("", f"the text is not UTF-8; it is read as {texts.encoding}"))
     if not dialect.header:
-        found.notes.append(
-            Note("", "the first line looks like a row, so the columns are called column_1, column_2, ...")
-        )
-    changes = {"encoding": encoding, "delimiter": dialect.delimiter, "header": dialect.header, "strip": dialect.strip}
-    return source.model_copy(update={"format": "csv", **changes})
-
-
-class _Texts:
-    """The texts of all files, kept while they are small enough together."""
-
-    def __init__(self, files: Sequence[tuple[str, Path]]) -> None:
-        self._files = files
-        self.size = 0
-        self.encoding = ""
-        self.quoted = False
-        self._kept: list[Text] | None = []
-        for text in self._read():
-            self.size += len(text.content)
-            self.quoted |= b'"' in text.content
-            if self._kept is not None:
-                self._kept.append(text)
-                if self.size > _KEPT and len(self._kept) > 1:
-                    self._kept = None
-
-    def __iter__(self) -> Iterator[Text]:
-        return self._read() if self._kept is None else iter(self._kept)
-
-    def _read(self) -> Iterator[Text]:
-        for uri, path in self._files:
-            for text in read_texts(path, "", f"source {_NAME!r}: {uri}", SUFFIXES):
-                self.encoding = self.encoding or find_encoding(text.content, text.where)
-                yield Text(text.where, decode(text.content, self.encoding, text.where))
-
-    def locate(self, source: Source, column: str, rows: Rows) -> tuple[str, str, str]:
-        """Where the first of some rows is, what it has in a column, and how many more there are."""
-        row = rows[0]
-        more = f" ({len(rows) - 1:,} more)" if len(rows) > 1 else ""
-        for text in self:
-            table = parse_csv(text, source, header_of(text, source), [column], {})
-            if row < table.num_rows:
-                return f"{text.where}: {line_of(text.content, source, row)}", str(table.column(0)[row]), more
-            row -= table.num_rows
-        raise AssertionError(f"there is no row {rows[0]}")
-
-    def table(self, source: Source, names: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        """Some columns of all texts, as text; empty ones are missing."""
-        import pyarrow as pa
-
-        plain = source.model_copy(update={"nulls": ("",), "quoted_nulls": True})
-        tables = []
-        for text in self:
-            here = header_of(text, source)
-            if set(here) != set(names):
-                lacks, more = (", ".join(sorted(a - b)) for a, b in ((set(names), set(here)), (set(here), set(names))))
-                what = " and ".join(filter(None, (lacks and f"lacks {lacks}", more and f"has {more} more")))
-                raise BadInput(
-                    f"{text.where}: {what} than the first file", "All files of a table have the same columns"
-                )
-            tables.append(parse_csv(text, plain, here, columns, {}))
-        return pa.concat_tables(tables)
+        what = "the first line looks like a row, so the columns are called column_1, column_2, ..."
+        found.notes.append(Note("", what))
+    changes = {"delimiter": dialect.delimiter, "header": dialect.header, "strip": dialect.strip}
+    known = {"format": "csv", "encoding": texts.encoding, "quoted_nulls": texts.quoted}
+    return source.model_copy(update={**known, **changes})
 
 
 def _take_typed(source: Source, files: Sequence[tuple[str, Path]], without: Sequence[str], found: _Found) -> None:

@@ -184,9 +184,19 @@ def test_what_unpacks_without_end_is_not_unpacked(tmp_path: Path, monkeypatch: p
 def test_files_of_a_folder_that_do_not_belong_together(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     (tmp_path / "b.csv").write_text("x,z\n1,2\n")
-    assert "b.csv: lacks y and has z more than the first file" in refused(tmp_path)
+    assert "b.csv: compared with the first file, it lacks 'y' and has 'z' besides" in refused(tmp_path)
     (tmp_path / "b.csv").write_text("y,x\n3,4\n")
     assert sniff(str(tmp_path)).table.to_pydict() == {"x": [1, 4], "y": [2, 3]}
+
+
+def test_files_of_one_table_have_one_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\nplain\n")
+    (tmp_path / "b.csv").write_bytes("x\ncafé\n".encode("cp1252"))
+    (tmp_path / "c.csv").write_text("x\nplain\n")
+    found = sniff(str(tmp_path))
+    assert (found.source.encoding, found.table.column("x").to_pylist()) == ("cp1252", ["plain", "café", "plain"])
+    (tmp_path / "c.csv").write_bytes("x\ncafé\n".encode())
+    assert "c.csv: is utf-8, where files before it are cp1252. Save all files" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(

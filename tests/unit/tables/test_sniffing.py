@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.sdk import BadInput
+from penstock.tables import sniffing, unknown_texts
 from penstock.tables.reading import read
 from penstock.tables.sniffing import Sniffed, sniff
 
@@ -206,6 +207,18 @@ def test_packed_files_and_folders_of_them(tmp_path: Path) -> None:
     found = sniff(str(tmp_path))
     assert found.table.to_pydict() == {"x": [1, None], "day": [dt.date(2013, 1, 31), dt.date(2013, 2, 1)]}
     assert read(found.source).equals(found.table)
+
+
+def test_much_text_is_looked_at_in_groups_of_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.csv", f"a,b,c,d,e\n{number},2,x,NA,{number}.5\n")
+    whole = sniff(f"{tmp_path}/t.csv.zip")
+    monkeypatch.setattr(sniffing, "_TEXT_AT_ONCE", 20)
+    monkeypatch.setattr(unknown_texts, "_KEPT", 30)
+    parts = sniff(f"{tmp_path}/t.csv.zip")
+    assert parts.table.to_pydict()["e"] == [0.5, 1.5, 2.5]
+    assert (parts.source, parts.table) == (whole.source, whole.table)
 
 
 def test_parquet_keeps_its_types_and_texts_become_dates_only(tmp_path: Path) -> None:
