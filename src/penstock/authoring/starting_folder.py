@@ -24,7 +24,7 @@ from penstock.authoring.starting_readme import write_readme
 from penstock.authoring.starting_schema import write_schema
 from penstock.authoring.starting_yaml import write_yaml
 from penstock.authoring.strict_yaml import read_yaml
-from penstock.profiling.choices import plain
+from penstock.profiling.choices import Because, plain
 from penstock.profiling.choosing import Choices
 from penstock.profiling.profile import Profile
 from penstock.sdk import BadInput, PenstockError
@@ -131,7 +131,10 @@ def _write(folder: Path, name: str, profile: Profile, choices: Choices) -> None:
     values: dict[str, Any] = {
         "name": name,
         "description": choices.description,
-        "run_may_set": choices.run_may_set,
+        "run_may_set": Because(
+            list(choices.run_may_set),
+            f"What a run may set: `penstock run {name} --set train.epochs=2`, or the form in the Kubeflow UI.",
+        ),
         "tasks": choices.tasks,
     }
     intro = (

@@ -70,11 +70,15 @@ def _findings(profile: Profile) -> str:
 def _columns(profile: Profile, uses: Mapping[str, Use]) -> str:
     rows = ["| column | in the data | type | missing | different values | use |", "|---|---|---|---|---|---|"]
     for column in profile.columns:
-        use = "label" if column.name == profile.label.column else _plain(uses[column.name].reason) or "feature"
+        use = _use(uses[column.name]) if column.name in uses else "label"
         cells = [f"`{column.name}`", _plain(column.original), f"{column.type}, {column.role}".replace("_", " ")]
         cells += [f"{column.missing_share:.1%}" if column.missing else "", f"{column.distinct:,}", use]
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
+
+
+def _use(use: Use) -> str:
+    return "suspect: left out" if use.known_after else _plain(use.reason) or "feature"
 
 
 def _plain(text: str) -> str:

@@ -80,12 +80,16 @@ def _source(source: Source) -> dict[str, Any]:
 def _identity(profile: Profile, uses: Mapping[str, Use]) -> dict[str, Any]:
     if profile.key:
         repeated = [found for found in profile.findings if found.kind == "duplicate_key"]
-        why = f"{repeated[0].text}: the first of them stays." if repeated else "No two rows have the same."
+        why = (
+            f"{repeated[0].text[0].upper()}{repeated[0].text[1:]}; the first of them stays."
+            if repeated
+            else "No two rows have the same."
+        )
         return {"key": Because(list(profile.key), why)}
     if profile.equal_rows > 0.01 * profile.rows or not profile.equal_rows:
         why = "Nothing names a row, so equal rows are different events; they lie on the same side of the split."
         return {"duplicates": Because("keep_all", why)}
-    why = f"{profile.equal_rows:,} rows are equal to an earlier one in every column: copies, as rare as they are."
+    why = f"Rows that equal an earlier one in every column: {profile.equal_rows:,}, so few that they are copies."
     return {"duplicates": Because("keep_first", why)}
 
 

@@ -11,7 +11,7 @@ from penstock.profiling.duplicates import same_columns
 from penstock.profiling.populations import Group, blocks_of, strange_blocks, strange_values
 from penstock.profiling.predicting import Target, rank
 from penstock.profiling.profile import ColumnProfile, Finding, LabelProfile
-from penstock.profiling.suspects import find_filled_by_label, find_leaks
+from penstock.profiling.suspects import find_filled_by_label, find_leaks, find_sum
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,10 +52,10 @@ def about_rows(key: tuple[str, ...], repeated: int, equal_rows: int) -> list[Fin
     """Rows that are there twice: by the key, and altogether [rows]."""
     findings = []
     if repeated:
-        text = f"{repeated:,} rows have the key ({', '.join(key)}) of an earlier row"
+        text = f"rows with the key ({', '.join(key)}) of an earlier row: {repeated:,}"
         findings.append(Finding(kind="duplicate_key", columns=key, text=text, evidence={"rows": repeated}))
     if equal_rows:
-        text = f"{equal_rows:,} rows are equal to an earlier one in every column"
+        text = f"rows that equal an earlier one in every column: {equal_rows:,}"
         findings.append(Finding(kind="equal_rows", columns=(), text=text, evidence={"rows": equal_rows}))
     return findings
 
@@ -93,7 +93,8 @@ def about_sample(table: pa.Table, columns: Sequence[ColumnProfile], label: Label
     filled = list(find_filled_by_label(coded, features, target, label))
     told = {name for finding in filled for name in finding.columns}
     leaks = [f for f in find_leaks(coded, features, target) if not told.intersection(f.columns)]
-    return [*filled, *leaks, *_populations(coded, columns, label, table.num_rows)]
+    sums = () if leaks else find_sum(sample, columns, label)
+    return [*filled, *leaks, *sums, *_populations(coded, columns, label, table.num_rows)]
 
 
 def _target(sample: pa.Table, label: LabelProfile) -> Target:

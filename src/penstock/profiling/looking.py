@@ -93,12 +93,12 @@ def look(
         *about_sample(table, columns, label),
         *(find_dates_after(table, features, by_name[time]) if time else ()),
     ]
-    if time and not wishes.time_column:
-        text = f"{by_name[time].shown} orders the rows: what comes later judges what was learnt from earlier"
-        findings.append(Finding(kind="time", columns=(time,), text=text))
+    findings += _about_time(time, wishes, features)
     renamed = [column for column in columns if column.name != column.original]
     if renamed:
-        text = f"{len(renamed)} columns are called by safe names: " + listed([f"{c.original!r}" for c in renamed])
+        text = f"safe names stand for {len(renamed)} of the columns' own: " + listed(
+            [f"{c.original!r}" for c in renamed]
+        )
         findings.append(Finding(kind="renamed", columns=tuple(c.name for c in renamed), text=text))
     progress(len(names), len(names))
     return Profile(
@@ -136,6 +136,20 @@ def _time_column(wishes: Wishes, columns: Mapping[str, ColumnProfile]) -> str:
         return wishes.time_column
     moments = [column for column in columns.values() if column.role == "moment"]
     return moments[0].name if len(moments) == 1 and moments[0].rises else ""
+
+
+def _about_time(time: str, wishes: Wishes, features: Sequence[ColumnProfile]) -> list[Finding]:
+    """What was decided about time without being asked, or may be worth deciding."""
+    if time and not wishes.time_column:
+        text = f"{time} orders the rows: what comes later judges what was learnt from earlier"
+        return [Finding(kind="time", columns=(time,), text=text)]
+    names = [column.name for column in features if column.role == "moment" and not column.missing]
+    if time or not names:
+        return []
+    text = (
+        f"if {' or '.join(names)} says when a row came about, --time-column lets the future judge what the past taught"
+    )
+    return [Finding(kind="time", columns=tuple(names), text=text)]
 
 
 def _boundary(column: pa.ChunkedArray) -> int | float | str | None:

@@ -23,6 +23,7 @@ FindingKind = Literal[
     "leakage",
     "filled_by_label",
     "after_the_event",
+    "label_is_sum",
     "other_population",
     "label_missing",
     "rare_class",
@@ -39,7 +40,7 @@ FindingKind = Literal[
 ]
 """What a finding is about; the order is that of gravity, worst first."""
 
-GRAVE: frozenset[str] = frozenset({"leakage", "filled_by_label", "after_the_event", "other_population"})
+GRAVE: frozenset[str] = frozenset({"leakage", "filled_by_label", "after_the_event", "label_is_sum", "other_population"})
 """Findings that can make a model look good and be worthless."""
 
 

@@ -24,6 +24,11 @@ _FEWEST_ROWS = 20
 """Rows that must be filled, and rows that must be empty, to say anything [rows]."""
 _SHARE_AFTER = 0.05
 """Share of the rows in which a date must lie after the time of the row."""
+_MOST_PARTS = 200
+_EXACT = 1e-9
+"""Share of the label's variance that a sum may leave."""
+_NO_WEIGHT = 1e-3
+"""Standardised weight below which a column is no part of a sum."""
 
 
 def find_leaks(coded: Mapping[str, Coded], columns: Sequence[ColumnProfile], target: Target) -> Iterator[Finding]:
@@ -35,7 +40,7 @@ def find_leaks(coded: Mapping[str, Coded], columns: Sequence[ColumnProfile], tar
         if power >= _ALMOST_PERFECT[target.task]:
             text = (
                 f"{column.shown} alone predicts the label almost perfectly ({target.measure} {power:.3f} on rows held "
-                "out): it is the label in other words, or known only after it"
+                "out): it seems to be the label in other words, or known only after it"
             )
             yield Finding(kind="leakage", columns=(column.name,), text=text, evidence={target.measure: power})
 
@@ -61,11 +66,36 @@ def find_filled_by_label(
                 value = label.classes[number]
                 text = (
                     f"{column.shown} is {word} only when the label is {value!r} ({inside[number]:.1%} of the rows "
-                    f"where it is {word}, {outside[number]:.1%} of the others): it is known only after the event"
+                    f"where it is {word}, {outside[number]:.1%} of the others): it seems to be known only "
+                    "after the event"
                 )
                 evidence = {"value": value, "share": float(inside[number]), "elsewhere": float(outside[number])}
                 yield Finding(kind="filled_by_label", columns=(column.name,), text=text, evidence=evidence)
                 break
+
+
+def find_sum(sample: pa.Table, columns: Sequence[ColumnProfile], label: LabelProfile) -> Iterator[Finding]:
+    """Find out whether the label is exactly a weighted sum of other columns, as totals are of their parts."""
+    import numpy as np
+
+    parts = [c for c in columns if c.role == "number" and not c.missing and c.name != label.column][:_MOST_PARTS]
+    if label.task != "regression" or len(parts) < 2 or sample.num_rows < 4 * len(parts):
+        return
+    there = sample.filter(sample.column(label.column).is_valid())
+    total = there.column(label.column).to_numpy().astype(np.float64)
+    values = np.stack([there.column(c.name).to_numpy().astype(np.float64) for c in parts], axis=1)
+    if not (np.isfinite(values).all() and np.isfinite(total).all()):
+        return
+    values = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-300)
+    total = (total - total.mean()) / max(float(total.std()), 1e-300)
+    weights, *_ = np.linalg.lstsq(values, total, rcond=None)
+    if float(np.square(total - values @ weights).mean()) > _EXACT:
+        return
+    names = tuple(c.name for c, weight in zip(parts, weights, strict=True) if abs(weight) > _NO_WEIGHT)
+    text = (
+        f"the label is exactly a sum of {', '.join(names)}: if these are its parts, known only when it is, --drop them"
+    )
+    yield Finding(kind="label_is_sum", columns=names, text=text)
 
 
 def find_dates_after(table: pa.Table, columns: Sequence[ColumnProfile], time: ColumnProfile) -> Iterator[Finding]:
@@ -85,8 +115,8 @@ def find_dates_after(table: pa.Table, columns: Sequence[ColumnProfile], time: Co
         if after >= _FEWEST_ROWS and after >= _SHARE_AFTER * both.sum():
             share = after / both.sum()
             text = (
-                f"{column.shown} lies after {time.shown} in {share:.0%} of the rows that have both: it is known only "
-                "after the event"
+                f"{column.shown} lies after {time.shown} in {share:.0%} of the rows that have both: it seems to be "
+                "known only after the event"
             )
             yield Finding(kind="after_the_event", columns=(column.name,), text=text, evidence={"share": share})
 

@@ -32,7 +32,9 @@ def test_no_moment_orders_the_rows_unless_they_are_in_its_order_or_it_is_named()
     offsets = np.random.default_rng(0).permutation(1000)
     table = {**customers(1000), "at": dates(offsets)}
     assert seen(table).time_column == ""
+    assert [(f.kind, f.columns) for f in seen(table).findings] == [("time", ("at",))]  # it may be worth naming
     named = seen(table, time_column="at")
+    assert named.findings == ()
     assert (named.time_column, named.time_boundary) == ("at", "2022-03-11")  # 800 days on
 
 
@@ -65,7 +67,7 @@ def test_rows_with_the_key_of_another_are_counted():
     table = {**customers(100), "ref": [f"R{i // 2}" for i in range(100)]}
     profile = seen(table, key=("ref",))
     assert kinds(profile)["duplicate_key"] == [("ref",)]
-    assert "50 rows have the key (ref)" in profile.findings[0].text
+    assert "rows with the key (ref) of an earlier row: 50" in profile.findings[0].text
 
 
 def test_whom_several_rows_are_about_groups_them():

@@ -95,6 +95,16 @@ def test_a_rare_field_is_no_suspect_because_most_rows_are_negative():
     assert "filled_by_label" not in kinds(seen({**table, "note": pa.array(table["note"], pa.string())}))
 
 
+def test_a_total_is_told_to_be_the_sum_of_its_parts_and_a_noisy_one_is_not():
+    rng = np.random.default_rng(7)
+    table = {"casual": rng.poisson(40, 1500), "registered": rng.poisson(90, 1500), "temp": rng.normal(size=1500)}
+    total = table["casual"] + table["registered"]
+    profile = seen({**table, "rides": total}, "rides")
+    assert kinds(profile) == {"label_is_sum": [("casual", "registered")]}
+    assert profile.findings[0].grave
+    assert kinds(seen({**table, "rides": total + rng.integers(0, 2, 1500)}, "rides")) == {}
+
+
 def days(first, offsets):
     return pa.array([None if o is None else first + datetime.timedelta(days=int(o)) for o in offsets], pa.date32())
 
