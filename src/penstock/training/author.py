@@ -50,7 +50,7 @@ def build_author_model(spec: FeatureSpec, settings: TrainingSettings, outputs: i
 
     function = load(settings.model_fn)
     kinds = {"dense": "float32", "index": "int32", "tokens": "int32"}
-    matrices = [keras.Input((width(spec, kind),), name=kind, dtype=kinds[kind]) for kind in KINDS]
+    matrices = [keras.Input((width(spec, kind),), name=f"{kind}_columns", dtype=kinds[kind]) for kind in KINDS]
     inputs = {}
     for kind, matrix in zip(KINDS, matrices, strict=True):
         for name, place in places(spec, kind).items():

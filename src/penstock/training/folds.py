@@ -83,7 +83,7 @@ def held_out(labels: npt.NDArray[Any], settings: TrainingSettings) -> npt.NDArra
         return np.repeat(last[:, None], members, axis=1)
     chance = np.random.default_rng((settings.seed, 0x401D)).permutation(rows)
     place = np.empty(rows)
-    place[chance[np.argsort(labels[chance], kind="stable")]] = np.arange(rows) * _GOLDEN % 1
+    place[chance[np.argsort(labels[chance], kind="stable")]] = (np.arange(rows) + 0.5) * _GOLDEN % 1
     out: npt.NDArray[np.bool_] = (place[:, None] - np.arange(members) / members) % 1 < fraction
     return out
 
