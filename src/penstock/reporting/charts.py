@@ -1,63 +1,21 @@
-"""Vega-Lite specifications of the kinds of charts that pages are made of. Pure: numbers in, a plain dict out.
+"""Charts of how one number goes with another: lines, dots, intervals, matrices.
 
-Nothing here knows what the numbers mean; `figures` does.
+Pure: numbers in, a Vega-Lite specification out. Nothing here knows what the numbers mean; `figures` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from penstock.artifacts.plots import Histogram
+from penstock.reporting.chart_style import HEIGHT, PLAIN, QUIET, SERIES, WIDTH, Spec, chart, colors_of, rounded
 
-Spec = dict[str, Any]
 Points = Sequence[tuple[float, float]]
 Span = tuple[str, float, float | None, float | None]
 """A name, a value, and the bounds of its interval."""
 
-SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
-"""Colours of series, in the order in which they are given out."""
-QUIET = "var(--quiet)"
-WIDTH = 290
 _MOST_TICKS = 12
-_PLAIN, _SHORT = ",.4~r", "~s"
-"""How d3 writes numbers at an axis: with up to four digits, or thousands as `k`."""
-_THOUSANDS = 10_000
 _DARKEST = 0.55
 """Opacity of a full cell: figures in the page's ink keep their contrast on it, in light and in dark."""
-HEIGHT = 200
-
-_CONFIG = {
-    "background": "transparent",
-    "padding": 4,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": "var(--ink-2)",
-        "titleColor": "var(--ink-2)",
-        "gridColor": "var(--line)",
-        "domainColor": "var(--line-2)",
-        "tickColor": "var(--line-2)",
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-        "titleFontWeight": "normal",
-        "titlePadding": 8,
-        "labelLimit": 150,
-    },
-    "legend": {
-        "labelColor": "var(--ink)",
-        "titleColor": "var(--ink-2)",
-        "orient": "top",
-        "title": None,
-        "labelFontSize": 12,
-        "symbolType": "circle",
-        "symbolStrokeWidth": 0,
-        "symbolOpacity": 1,
-        "columns": 4,
-        "offset": 6,
-    },
-    "rule": {"color": "var(--line-2)"},
-    "text": {"fontSize": 11},
-}
 
 
 def lines(
@@ -86,7 +44,7 @@ def lines(
         dashed: Names of series that are drawn dashed.
     """
     values = [
-        {"s": name, "x": _round(px), "y": _round(py), "i": i, "t": f"{name}: {x} {px:.4g}, {y} {py:.4g}"}
+        {"s": name, "x": rounded(px), "y": rounded(py), "i": i, "t": f"{name}: {x} {px:.4g}, {y} {py:.4g}"}
         for name, line in series.items()
         for i, (px, py) in enumerate(line)
     ]
@@ -101,10 +59,10 @@ def lines(
             "type": "quantitative",
             "title": x,
             **span,
-            "axis": {"format": _PLAIN, **ticks, "grid": False},
+            "axis": {"format": PLAIN, **ticks, "grid": False},
         },
-        "y": {"field": "y", "type": "quantitative", "title": y, **span, "axis": {"tickCount": 5, "format": _PLAIN}},
-        "color": _color(list(series), colors),
+        "y": {"field": "y", "type": "quantitative", "title": y, **span, "axis": {"tickCount": 5, "format": PLAIN}},
+        "color": colors_of(list(series), colors),
     }
     line = {**base, "order": {"field": "i", "type": "quantitative"}}
     if dashed:
@@ -122,134 +80,7 @@ def lines(
     if diagonal:
         layers.insert(0, _diagonal())
     width = HEIGHT if unit_square else WIDTH
-    return _chart(
-        {"data": {"values": values}, "layer": layers}, width=width + (40 if unit_square else 0), height=HEIGHT
-    )
-
-
-def histograms(
-    series: Mapping[str, Histogram],
-    x: str = "",
-    *,
-    width: int = WIDTH,
-    height: int = HEIGHT,
-    colors: Sequence[str] = SERIES,
-    small: bool = False,
-    share: bool = True,
-) -> Spec:
-    """Histograms over each other: outlines with a light filling, areas of 1, so that unequal totals compare.
-
-    Args:
-        series: Counts between edges, by name; edges may differ among them.
-        x: Title of the axis.
-        width: Of the plot [px].
-        height: Of the plot [px].
-        colors: One a series.
-        small: Whether it stands in a table: least and greatest only, no legend.
-        share: Whether a bar's height is the share of its rows; else rows themselves.
-    """
-    values, outline = [], []
-    for name, found in series.items():
-        total = sum(found.counts) or 1
-        # widths matter only where the edges of the series differ; shares per average bar keep the axis readable
-        mean_width = (found.edges[-1] - found.edges[0]) / max(1, len(found.counts)) or 1.0
-        outline.append({"s": name, "x": _round(found.edges[0]), "y": 0.0, "i": -1})
-        for i, (low, high, count) in enumerate(zip(found.edges[:-1], found.edges[1:], found.counts, strict=True)):
-            tall = count / total * (mean_width / (high - low) if high > low else 1.0) if share else float(count)
-            text = f"{name}: {low:.4g} to {high:.4g}: {count:,} rows ({count / total:.2%})"
-            values.append({"s": name, "a": _round(low), "b": _round(high), "y": _round(tall), "t": text})
-            outline += [
-                {"s": name, "x": _round(edge), "y": _round(tall), "i": 2 * i + j} for j, edge in enumerate((low, high))
-            ]
-        outline.append({"s": name, "x": _round(found.edges[-1]), "y": 0.0, "i": 2 * len(found.counts)})
-    color = _color(list(series), colors, legend=not small)
-    farthest = max((abs(edge) for found in series.values() for edge in (found.edges[0], found.edges[-1])), default=0.0)
-    shown = _SHORT if farthest >= _THOUSANDS else _PLAIN
-    x_axis: Spec = {"title": x or None, "grid": False, "format": shown, "tickCount": 3 if small else 6}
-    y_axis: Spec | None = None if small else {"title": "share of rows" if share else "rows", "tickCount": 4}
-    horizontal = {"type": "quantitative", "scale": {"zero": False, "nice": False}, "axis": x_axis}
-    vertical = {"field": "y", "type": "quantitative", "axis": y_axis}
-    return _chart(
-        {
-            "layer": [
-                {
-                    "data": {"values": values},
-                    "mark": {"type": "rect", "opacity": 0.22},
-                    "encoding": {
-                        "x": {"field": "a", **horizontal},
-                        "x2": {"field": "b"},
-                        "y": vertical,
-                        "y2": {"datum": 0},
-                        "color": color,
-                        "description": {"field": "t"},
-                    },
-                },
-                {
-                    "data": {"values": outline},
-                    "mark": {"type": "line", "strokeWidth": 1.5},
-                    "encoding": {
-                        "x": {"field": "x", **horizontal},
-                        "y": vertical,
-                        "color": color,
-                        "order": {"field": "i", "type": "quantitative"},
-                    },
-                },
-            ]
-        },
-        width=width,
-        height=height,
-    )
-
-
-def bars(
-    series: Mapping[str, Sequence[tuple[str, float, str]]],
-    *,
-    width: int = WIDTH,
-    row: int = 12,
-    colors: Sequence[str] = SERIES,
-    legend: bool = False,
-) -> Spec:
-    """Lying bars, one group a category and one bar a series.
-
-    Args:
-        series: By name: category, length, and what to tell of it.
-        width: Of the plot [px].
-        row: Height of one bar [px].
-        colors: One a series.
-        legend: Whether the series are named.
-    """
-    categories = list(dict.fromkeys(category for found in series.values() for category, _, _ in found))
-    values = [
-        {"s": name, "c": category, "x": _round(length), "t": f"{name}: {category}: {text}"}
-        for name, found in series.items()
-        for category, length, text in found
-    ]
-    return _chart(
-        {
-            "data": {"values": values},
-            "mark": {"type": "bar", "cornerRadiusEnd": 1.5},
-            "encoding": {
-                "y": {
-                    "field": "c",
-                    "type": "nominal",
-                    "sort": categories,
-                    "title": None,
-                    "axis": {"ticks": False, "domain": False, "labelLimit": 110},
-                    "scale": {"paddingInner": 0.25},
-                },
-                "yOffset": {"field": "s", "sort": list(series)},
-                "x": {
-                    "field": "x",
-                    "type": "quantitative",
-                    "axis": None if not legend else {"title": None, "grid": True, "tickCount": 4},
-                },
-                "color": _color(list(series), colors, legend=legend),
-                "description": {"field": "t"},
-            },
-        },
-        width=width,
-        height=max(1, len(categories)) * row * max(1, len(series)),
-    )
+    return chart({"data": {"values": values}, "layer": layers}, width=width + (40 if unit_square else 0), height=HEIGHT)
 
 
 def intervals(
@@ -278,7 +109,7 @@ def intervals(
             low, high = (value if bound is None else bound for bound in (lower, upper))
             about = "" if lower is None or upper is None else f" [{lower:.4g}, {upper:.4g}]"
             text = f"{row}, {name}: {value:.4g}{about}" if len(series) > 1 else f"{row}: {value:.4g}{about}"
-            values.append({"s": name, "r": row, "x": _round(value), "l": _round(low), "h": _round(high), "t": text})
+            values.append({"s": name, "r": row, "x": rounded(value), "l": rounded(low), "h": rounded(high), "t": text})
     y = {
         "field": "r",
         "type": "nominal",
@@ -287,8 +118,8 @@ def intervals(
         "axis": {"ticks": False, "domain": False, "grid": True, "gridDash": [1, 3]},
     }
     offset = {"yOffset": {"field": "s", "sort": list(series), "scale": {"padding": 0.6}}} if len(series) > 1 else {}
-    axis = {"title": x, "tickCount": 5, "grid": False, "format": _PLAIN}
-    color = _color(list(series), colors, legend=len(series) > 1)
+    axis = {"title": x, "tickCount": 5, "grid": False, "format": PLAIN}
+    color = colors_of(list(series), colors, legend=len(series) > 1)
     common = {"y": y, **offset, "color": color}
     horizontal = {"type": "quantitative", "scale": {"zero": zero}, "axis": axis}
     layers: list[Spec] = [
@@ -305,7 +136,7 @@ def intervals(
         mark = {"type": "rule", "strokeDash": [4, 3], "color": QUIET}
         layers.insert(0, {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"datum": reference}}})
     step = 15 * len(series) + 9
-    return _chart({"data": {"values": values}, "layer": layers}, width=width, height=max(1, len(names)) * step)
+    return chart({"data": {"values": values}, "layer": layers}, width=width, height=max(1, len(names)) * step)
 
 
 def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
@@ -320,7 +151,7 @@ def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
         total = sum(row) or 1
         for answer, count in zip(labels, row, strict=True):
             text = f"label {label}, answer {answer}: {count:,} rows, {count / total:.1%} of the label's"
-            share = _round(count / total)
+            share = rounded(count / total)
             values.append(
                 {"l": label, "a": answer, "n": f"{count:,}", "p": share, "q": f"{count / total:.0%}", "t": text}
             )
@@ -353,7 +184,7 @@ def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
             {"mark": {"type": "text", "fontSize": 11, "dy": 11}, "encoding": {"text": {"field": "n"}, "color": ink}}
         )
     spec = {"data": {"values": values}, "encoding": {"x": x, "y": y}, "layer": layers}
-    return _chart(spec, width=side * len(labels), height=min(side, 64) * len(labels))
+    return chart(spec, width=side * len(labels), height=min(side, 64) * len(labels))
 
 
 def calibration(series: Mapping[str, Sequence[tuple[float, float, float, float]]], x: str, y: str) -> Spec:
@@ -367,7 +198,7 @@ def calibration(series: Mapping[str, Sequence[tuple[float, float, float, float]]
     values = [
         {
             "s": name,
-            **{key: _round(v) for key, v in zip("xylh", point, strict=True)},
+            **{key: rounded(v) for key, v in zip("xylh", point, strict=True)},
             "t": f"{name}: {x} {point[0]:.4g}, {y} {point[1]:.4g} [{point[2]:.4g}, {point[3]:.4g}]",
         }
         for name, points in series.items()
@@ -377,22 +208,22 @@ def calibration(series: Mapping[str, Sequence[tuple[float, float, float, float]]
     low, high = (min(edges), max(edges)) if edges else (0.0, 1.0)
     if low >= 0 and high <= 1:
         low = 0.0
-    scale = {"domain": [_round(low), _round(high)], "nice": True, "zero": False}
+    scale = {"domain": [rounded(low), rounded(high)], "nice": True, "zero": False}
     horizontal = {
         "field": "x",
         "type": "quantitative",
         "title": x,
         "scale": scale,
-        "axis": {"grid": False, "format": _PLAIN, "tickCount": 5},
+        "axis": {"grid": False, "format": PLAIN, "tickCount": 5},
     }
     vertical = {
         "field": "y",
         "type": "quantitative",
         "title": y,
         "scale": scale,
-        "axis": {"tickCount": 5, "format": _PLAIN},
+        "axis": {"tickCount": 5, "format": PLAIN},
     }
-    color = _color(list(series), SERIES)
+    color = colors_of(list(series), SERIES)
     layers: list[Spec] = [
         _diagonal(low, high),
         {
@@ -405,7 +236,7 @@ def calibration(series: Mapping[str, Sequence[tuple[float, float, float, float]]
             "encoding": {"x": horizontal, "y": vertical, "color": color, "description": {"field": "t"}},
         },
     ]
-    return _chart({"data": {"values": values}, "layer": layers}, width=HEIGHT + 40, height=HEIGHT)
+    return chart({"data": {"values": values}, "layer": layers}, width=HEIGHT + 40, height=HEIGHT)
 
 
 def trials(points: Points, best: Points, x: str, y: str) -> Spec:
@@ -423,18 +254,18 @@ def trials(points: Points, best: Points, x: str, y: str) -> Spec:
         "type": "quantitative",
         "title": y,
         "scale": {"zero": False},
-        "axis": {"tickCount": 5, "format": _PLAIN},
+        "axis": {"tickCount": 5, "format": PLAIN},
     }
     place = {"x": horizontal, "y": vertical}
-    dots = [{"x": px, "y": _round(py), "t": f"{x} {px:g}: {py:.5g}"} for px, py in points]
-    line = [{"x": px, "y": _round(py)} for px, py in best]
+    dots = [{"x": px, "y": rounded(py), "t": f"{x} {px:g}: {py:.5g}"} for px, py in points]
+    line = [{"x": px, "y": rounded(py)} for px, py in best]
     step = {"type": "line", "interpolate": "step-after", "strokeWidth": 2, "color": SERIES[0]}
     dot = {"type": "point", "filled": True, "size": 45, "color": SERIES[1], "opacity": 1}
     layers: list[Spec] = [
         {"data": {"values": line}, "mark": step, "encoding": place},
         {"data": {"values": dots}, "mark": dot, "encoding": {**place, "description": {"field": "t"}}},
     ]
-    return _chart({"layer": layers}, width=WIDTH, height=HEIGHT)
+    return chart({"layer": layers}, width=WIDTH, height=HEIGHT)
 
 
 def bundle(series: Mapping[str, Points], x: str, y: str, colors: Sequence[str], foremost: str) -> Spec:
@@ -451,7 +282,7 @@ def bundle(series: Mapping[str, Points], x: str, y: str, colors: Sequence[str], 
     spec = lines({name: series[name] for name in order}, x, y, whole_x=True, colors=[*colors])
     chosen = [colors[list(series).index(name)] for name in order]
     line = spec["layer"][0]["encoding"]
-    line["color"] = _color(order, chosen, legend=False)
+    line["color"] = colors_of(order, chosen, legend=False)
     line["opacity"] = {"condition": {"test": _among("s", [foremost]), "value": 1}, "value": 0.35}
     spec["layer"][1]["encoding"]["color"] = line["color"]
     return spec
@@ -459,32 +290,11 @@ def bundle(series: Mapping[str, Points], x: str, y: str, colors: Sequence[str], 
 
 def _diagonal(low: float = 0.0, high: float = 1.0) -> Spec:
     return {
-        "data": {"values": [{"x": _round(low), "y": _round(low)}, {"x": _round(high), "y": _round(high)}]},
+        "data": {"values": [{"x": rounded(low), "y": rounded(low)}, {"x": rounded(high), "y": rounded(high)}]},
         "mark": {"type": "line", "strokeDash": [4, 3], "strokeWidth": 1, "color": QUIET},
         "encoding": {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}},
     }
 
 
-def _color(names: Sequence[str], colors: Sequence[str], *, legend: bool = True) -> Spec:
-    chosen = [colors[i % len(colors)] for i in range(len(names))]
-    shown: Spec = {} if legend and len(names) > 1 else {"legend": None}
-    return {"field": "s", "type": "nominal", "scale": {"domain": list(names), "range": chosen}, **shown}
-
-
 def _among(name: str, values: Sequence[str]) -> Spec:
     return {"field": name, "oneOf": list(values)}
-
-
-def _round(value: float) -> float:
-    """Six digits are more than a picture shows, and half the bytes."""
-    return float(f"{value:.6g}")
-
-
-def _chart(spec: Spec, *, width: int, height: int) -> Spec:
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "config": _CONFIG,
-        "width": width,
-        "height": height,
-        **spec,
-    }

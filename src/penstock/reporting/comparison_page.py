@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from penstock.reporting import charts, figures
-from penstock.reporting.drawing import Chart, Figure
+from penstock.reporting.drawing import Chart, Figure, Pen
 from penstock.reporting.formats import number, words
 from penstock.reporting.ranking import leading_metric, worst_first
-from penstock.reporting.run_page import MOST_DRAWN, Pen
+from penstock.reporting.run_page import MOST_DRAWN
 from penstock.reporting.views import (
     ComparisonView,
     Estimate,
@@ -25,7 +25,9 @@ from penstock.reporting.views import (
 FIRST, SECOND = "A", "B"
 """What the runs are called on the page."""
 _MOST_SLICES = 20
-_ORDER = ("verdict", "parameter", "code", "data", "run", "duration", "metric")
+_ORDER = ("verdict", "parameter", "code", "run", "metric", "data", "duration")
+_TOLD_AT_ONCE = ("verdict", "parameter", "code", "run")
+"""What is shown without being unfolded: the causes; digests and times follow from them."""
 _TITLES = {
     "verdict": "Verdicts",
     "metric": "Metrics",
@@ -43,9 +45,9 @@ def context(view: ComparisonView) -> dict[str, Any]:
     aspects = [(name, _TITLES.get(name, name), view.aspects[name]) for name in _ordered(view)]
     pairs = list(_evaluations(view.first, view.second))
     drawn = {
+        "slices": pen.all(_slices(one, two) for one, two in pairs),
         "training": pen.all(_training(view.first, view.second)),
         "performance": pen.all(chart for one, two in pairs for chart in _performance(one, two)),
-        "slices": pen.all(_slices(one, two) for one, two in pairs),
     }
     measured = [(one.task, list(_measured(one, two))) for one, two in pairs]
     columns = [part for part in _columns(pen, view.first, view.second) if part["all"]]
@@ -60,6 +62,7 @@ def context(view: ComparisonView) -> dict[str, Any]:
         "title": f"{FIRST} and {SECOND}" if view.first.pipeline != view.second.pipeline else view.first.pipeline,
         "runs": [(FIRST, view.first), (SECOND, view.second)],
         "aspects": aspects,
+        "told_at_once": _TOLD_AT_ONCE,
         "differing": sum(row.differs for _, _, rows in aspects for row in rows),
         "agreeing": sum(not row.differs for _, _, rows in aspects for row in rows),
         "measured": measured,

@@ -7,7 +7,7 @@ variables (`var(--ink)`), which the page sets for light and dark; Vega hands the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -67,6 +67,22 @@ def draw(chart: Chart, *, prefix: str = "chart") -> Figure:
     import vl_convert
 
     return Figure(svg=tidy(vl_convert.vegalite_to_svg(dict(chart.spec)), chart.says, prefix), chart=chart)
+
+
+class Pen:
+    """Draws charts, each with ids of its own."""
+
+    def __init__(self) -> None:
+        self._drawn = 0
+
+    def draw(self, chart: Chart) -> Figure:
+        """Draw one."""
+        self._drawn += 1
+        return draw(chart, prefix=f"c{self._drawn}")
+
+    def all(self, charts: Iterable[Chart | None]) -> list[Figure]:
+        """Draw those that there are."""
+        return [self.draw(chart) for chart in charts if chart]
 
 
 def tidy(svg: str, says: str, prefix: str) -> str:

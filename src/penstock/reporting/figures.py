@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from penstock.artifacts.plots import Curve, EvaluationPlots, Histogram, ModelPlots
-from penstock.reporting import charts
+from penstock.reporting import charts, counts
+from penstock.reporting.chart_style import QUIET, SERIES
 from penstock.reporting.drawing import Chart
 from penstock.reporting.formats import number, percent, words
 from penstock.reporting.views import EvaluationView, FeatureView, TrainingView, TuningView
@@ -43,7 +44,7 @@ def training(view: TrainingView, of_run: Mapping[str, int] | None = None) -> Ite
                 words(metric),
                 whole_x=True,
                 points=epochs <= MOST_DOTS,
-                colors=[charts.SERIES[of_run[name]] for name in lines] if of_run else charts.SERIES,
+                colors=[SERIES[of_run[name]] for name in lines] if of_run else SERIES,
                 dashed=[name for name in lines if of_run and name.endswith("train")],
             ),
             title=words(metric),
@@ -55,14 +56,14 @@ def training(view: TrainingView, of_run: Mapping[str, int] | None = None) -> Ite
 
 def feature(view: FeatureView, splits: Sequence[str]) -> Chart | None:
     """The values of one column, the splits over each other; None where there is nothing to draw."""
-    colors = [charts.SERIES[splits.index(s.split) % len(charts.SERIES)] for s in view.splits]
+    colors = [SERIES[splits.index(s.split) % len(SERIES)] for s in view.splits]
     if view.type == "number":
         found = {s.split: s.histogram for s in view.splits if s.histogram and sum(s.histogram.counts)}
         if not found:
             return None
-        colors = [charts.SERIES[splits.index(name) % len(charts.SERIES)] for name in found]
+        colors = [SERIES[splits.index(name) % len(SERIES)] for name in found]
         spans = "; ".join(f"{name}: from {number(h.edges[0])} to {number(h.edges[-1])}" for name, h in found.items())
-        spec = charts.histograms(found, width=210, height=52, colors=colors, small=True)
+        spec = counts.histograms(found, width=210, height=52, colors=colors, small=True)
         return Chart(spec=spec, title=view.name, says=f"Distribution of {view.name}. {spans}.")
     top = _top_values(view)
     if not top:
@@ -77,7 +78,7 @@ def feature(view: FeatureView, splits: Sequence[str]) -> Chart | None:
     tells = "; ".join(
         f"{split}: " + ", ".join(f"{v or 'empty'} {t}" for v, _, t in rows[:3]) for split, rows in bars.items()
     )
-    spec = charts.bars(bars, width=120, row=6 if len(bars) > 1 else 10, colors=colors)
+    spec = counts.bars(bars, width=120, row=6 if len(bars) > 1 else 10, colors=colors)
     return Chart(spec=spec, title=view.name, says=f"Most frequent values of {view.name}. {tells}.")
 
 
@@ -107,7 +108,7 @@ def performance(plots: EvaluationPlots, models: Mapping[str, ModelPlots] | None 
     for role, model in list(models.items())[:1]:
         if model.scores:
             yield Chart(
-                spec=charts.histograms(model.scores, "score", colors=charts.SERIES[2:]),
+                spec=counts.histograms(model.scores, "score", colors=SERIES[2:]),
                 title=f"Scores by label, {role}",
                 says=f"How the scores of {role} are distributed, by what the label is.",
                 note="The less the two overlap, the better the model tells them apart.",
@@ -118,7 +119,7 @@ def performance(plots: EvaluationPlots, models: Mapping[str, ModelPlots] | None 
     if residuals:
         spans = "; ".join(f"{role} from {number(h.edges[0])} to {number(h.edges[-1])}" for role, h in residuals.items())
         yield Chart(
-            spec=charts.histograms(residuals, "estimate minus label"),
+            spec=counts.histograms(residuals, "estimate minus label"),
             title="Residuals",
             says=f"How far the estimates lie from the labels: {spans}.",
             note="Right of zero the estimate is too high.",
@@ -149,7 +150,7 @@ def _curves(
         for name, curve in list(getattr(model, which).items())[:MOST_CLASSES]:
             key = role if single else f"{name}, {role}" if len(classes) <= FEW_CLASSES and len(models) > 1 else name
             found[key] = curve
-            colors.append(charts.SERIES[place if single else classes.index(name) if name in classes else -1])
+            colors.append(SERIES[place if single else classes.index(name) if name in classes else -1])
             dashed += [key] if place else []
     if not found:
         return
@@ -296,7 +297,7 @@ def tuning(view: TuningView) -> Iterator[Chart]:
     if study.importance:
         shares = sorted(study.importance.items(), key=lambda item: (-item[1], item[0]))
         yield Chart(
-            spec=charts.bars({"share": [(name, share, percent(share)) for name, share in shares]}, row=20, legend=True),
+            spec=counts.bars({"share": [(name, share, percent(share)) for name, share in shares]}, row=20, legend=True),
             title="What matters among the parameters",
             says="Share of the objective's variance: " + ", ".join(f"{n} {percent(s)}" for n, s in shares[:5]),
             columns=("parameter", "share"),
@@ -305,7 +306,7 @@ def tuning(view: TuningView) -> Iterator[Chart]:
     lines = {str(t.number): [(float(i), v) for i, v in enumerate(t.losses, 1)] for t in study.trials if t.losses}
     if lines:
         best_one = str(study.best) if study.best is not None else ""
-        colors = [charts.SERIES[0] if name == best_one else charts.QUIET for name in lines]
+        colors = [SERIES[0] if name == best_one else QUIET for name in lines]
         yield Chart(
             spec=charts.bundle(lines, "epoch", words(study.objective), colors, best_one),
             title="Each trial, epoch by epoch",

@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.artifacts import Verdict
 from penstock.reporting import figures
-from penstock.reporting.drawing import Chart, Figure, draw
+from penstock.reporting.drawing import Figure, Pen
 from penstock.reporting.formats import duration
 from penstock.reporting.graph import Node, draw_graph, reduced
 from penstock.reporting.page import gravity, known, mark, tone
@@ -18,22 +18,6 @@ MOST_DRAWN = 60
 """Columns of a table whose values are drawn; of the others only figures are shown."""
 MOST_SLICES = 400
 """Slices of a metric that are listed."""
-
-
-class Pen:
-    """Draws charts, each with ids of its own."""
-
-    def __init__(self) -> None:
-        self._drawn = 0
-
-    def draw(self, chart: Chart) -> Figure:
-        """Draw one."""
-        self._drawn += 1
-        return draw(chart, prefix=f"c{self._drawn}")
-
-    def all(self, charts: Iterable[Chart | None]) -> list[Figure]:
-        """Draw those that there are."""
-        return [self.draw(chart) for chart in charts if chart]
 
 
 def context(view: RunView) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from penstock.artifacts.plots import Histogram
-from penstock.reporting import charts
+from penstock.reporting import charts, counts
+from penstock.reporting.chart_style import Spec
 from penstock.reporting.drawing import Chart, draw
 from tests.unit.reporting.report_samples import HOSTILE
 
@@ -14,9 +15,9 @@ ALLOWED = {"svg", "g", "path", "line", "text", "title", "rect", "defs", "clipPat
 KINDS = {
     "lines": charts.lines({HOSTILE: ((0.0, 1.0), (1.0, 2.0)), "b": ((0.0, 2.0),)}, HOSTILE, "y", dashed=["b"]),
     "square": charts.lines({"a": ((0.0, 0.0), (1.0, 1.0))}, "x", "y", unit_square=True, diagonal=True),
-    "histograms": charts.histograms({HOSTILE: Histogram(edges=(0.0, 1.0, 3.0), counts=(1, 2))}),
-    "small": charts.histograms({"a": Histogram(edges=(0.0, 5e4), counts=(0,))}, small=True),
-    "bars": charts.bars({HOSTILE: [(HOSTILE, 1.0, "all")], "b": [("x", 0.5, "half")]}, legend=True),
+    "histograms": counts.histograms({HOSTILE: Histogram(edges=(0.0, 1.0, 3.0), counts=(1, 2))}),
+    "small": counts.histograms({"a": Histogram(edges=(0.0, 5e4), counts=(0,))}, small=True),
+    "bars": counts.bars({HOSTILE: [(HOSTILE, 1.0, "all")], "b": [("x", 0.5, "half")]}, legend=True),
     "intervals": charts.intervals({"": [(HOSTILE, 1.0, 0.5, 1.5), ("b", 2.0, None, None)]}, "x", reference=0.0),
     "matrix": charts.matrix([HOSTILE, "b"], [[1, 2], [0, 0]]),
     "calibration": charts.calibration({"a": [(0.1, 0.2, 0.1, 0.3)]}, "x", "y"),
@@ -25,12 +26,12 @@ KINDS = {
 }
 
 
-def drawn(spec: charts.Spec, prefix: str = "c1") -> str:
+def drawn(spec: Spec, prefix: str = "c1") -> str:
     return draw(Chart(spec=spec, title="t", says=HOSTILE), prefix=prefix).svg
 
 
 @pytest.mark.parametrize("spec", KINDS.values(), ids=KINDS)
-def test_every_kind_is_an_image_with_its_text(spec: charts.Spec) -> None:
+def test_every_kind_is_an_image_with_its_text(spec: Spec) -> None:
     root = ET.fromstring(drawn(spec))  # noqa: S314
     assert root.get("role") == "img"
     assert root.get("aria-label") == HOSTILE
@@ -75,11 +76,11 @@ def test_ids_are_the_charts_own_and_the_same_each_time() -> None:
 def test_a_histogram_shows_shares_whatever_the_totals() -> None:
     """10 rows and 1000 rows with the same shares give bars of the same height."""
     found = {name: Histogram(edges=(0.0, 1.0, 2.0), counts=(n, 3 * n)) for name, n in (("a", 1), ("b", 100))}
-    values = charts.histograms(found)["layer"][0]["data"]["values"]
+    values = counts.histograms(found)["layer"][0]["data"]["values"]
     assert [(v["s"], v["y"]) for v in values] == [("a", 0.25), ("a", 0.75), ("b", 0.25), ("b", 0.75)]
 
 
 def test_a_wide_bin_is_as_large_as_its_share() -> None:
     """Edges 0, 1, 4: bins of 1 and 3, 2 wide on average; half the rows each: heights 0.5 * 2 / 1 and 0.5 * 2 / 3."""
-    spec = charts.histograms({"a": Histogram(edges=(0.0, 1.0, 4.0), counts=(5, 5))})
+    spec = counts.histograms({"a": Histogram(edges=(0.0, 1.0, 4.0), counts=(5, 5))})
     assert [v["y"] for v in spec["layer"][0]["data"]["values"]] == [1.0, 0.333333]
