@@ -126,7 +126,9 @@ SPEC = ComponentSpec(
     inputs={
         "transformed_examples": In(TransformedExamples),
         "transform_graph": In(TransformGraph),
-        "previous": In(Tuning, optional=True, lookup=Lookup("previous", other_than="transformed_examples")),
+        "previous": In(
+            Tuning, optional=True, lookup=Lookup("previous", other_than="transformed_examples", dispensable=True)
+        ),
     },
     outputs={"tuning": Out(Tuning)},
     uses=("penstock.training",),

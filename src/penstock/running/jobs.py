@@ -122,6 +122,8 @@ class Preparer:
             if port.lookup and name not in work.artifacts:
                 record = self._ask(port.lookup, port.noun.kind, work)
                 if record and not intact(record):
+                    if port.lookup.dispensable:
+                        continue
                     hint = "Put it back from a copy, or begin anew with another --home"
                     raise PenstockError(f"{name} of task {work.task} at {record.uri} was changed or removed", hint)
                 if record:

@@ -31,6 +31,9 @@ class Lookup:
     other_than: str
     """The input that must not be found again. For `last_blessed` its own digest is passed over: a model is never
     its own baseline. For `previous`, artifacts whose metadata `<input>_digest` equals the digest of that input."""
+    dispensable: bool = False
+    """Whether to go on without it where its files are gone or were changed: for what only shortens the work. Otherwise
+    the task fails, because a comparison that is left out without a word would look like one that went well."""
 
 
 @dataclass(frozen=True)
