@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.sdk import BadInput
-from penstock.tables import contents
+from penstock.tables import contents, parquet
 from penstock.tables.contents import unpacked_limit
 from penstock.tables.reading import read
 from penstock.tables.sniffing import sniff
@@ -179,6 +179,14 @@ def test_what_unpacks_without_end_is_not_unpacked(tmp_path: Path, monkeypatch: p
     with zipfile.ZipFile(tmp_path / "t.csv.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr("t.csv", b"0," * (size // 2))
     assert "t.csv.zip: unpacks to more than" in refused(tmp_path / "t.csv.zip")
+
+
+def test_parquet_that_swells_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.table({"x": [0] * 3_000_000}), tmp_path / "t.parquet", compression="zstd")
+    assert (tmp_path / "t.parquet").stat().st_size < 3_000
+    assert sniff(f"{tmp_path}/t.parquet").table.num_rows == 3_000_000
+    monkeypatch.setattr(parquet, "_LEAST_LIMIT", 2_000_000)
+    assert "says that it holds 3,000,000 values, over 1,000 times its size" in refused(tmp_path / "t.parquet")
 
 
 def test_files_of_a_folder_that_do_not_belong_together(tmp_path: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import http.server
 import json
+import threading
 import zipfile
+from functools import partial
 from pathlib import Path
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -234,6 +238,33 @@ def test_parquet_keeps_its_types_and_texts_become_dates_only(tmp_path: Path) -> 
 def test_json_lines(tmp_path: Path) -> None:
     found = sniffed(tmp_path, '{"a": 1, "b": "x"}\n\n{"b": "y", "c": {"d": 2.5}}\n', "t.jsonl")
     assert found.table.to_pydict() == {"a": [1, None], "b": ["x", "y"], "c.d": [None, 2.5]}
+
+
+def test_tables_that_are_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"x;day\n1,5;31.01.2013\n"))
+    handler = partial(QuietHandler, directory=str(tmp_path))
+    store = fsspec.filesystem("memory")
+    store.put(f"{tmp_path}/t.csv.gz", "/lake/day/t.csv.gz")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            for address in (
+                f"http://127.0.0.1:{server.server_port}/t.csv.gz",
+                "memory://lake",
+                "memory://lake/**/*.gz",
+            ):
+                found = sniff(address)
+                assert found.table.to_pydict() == {"x": [1.5], "day": [dt.date(2013, 1, 31)]}
+                assert found.source.uri == address
+                assert read(found.source).equals(found.table)
+        finally:
+            server.shutdown()
+            store.rm("/lake", recursive=True)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_content_tells_what_a_name_does_not(tmp_path: Path) -> None:
