@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from penstock.artifacts.task import TaskKind
 
@@ -21,6 +23,12 @@ class Curve(_Drawn):
     y: tuple[float, ...]
     area: float | None = None
     """The area below it."""
+
+    @model_validator(mode="after")
+    def _a_y_for_each_x(self) -> Self:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"a curve of {len(self.x)} x and {len(self.y)} y")
+        return self
 
 
 class CalibrationBin(_Drawn):
@@ -41,6 +49,12 @@ class Histogram(_Drawn):
     """One more than counts, rising."""
     counts: tuple[int, ...]
 
+    @model_validator(mode="after")
+    def _counts_between_edges(self) -> Self:
+        if not self.counts or len(self.edges) != len(self.counts) + 1:
+            raise ValueError(f"a histogram of {len(self.counts)} counts between {len(self.edges)} edges")
+        return self
+
 
 class ModelPlots(_Drawn):
     """One model on the judged split; what does not suit the task is empty."""
@@ -60,6 +74,12 @@ class ModelPlots(_Drawn):
     """Estimate minus label (`regression`)."""
     estimate_by_label: tuple[CalibrationBin, ...] = ()
     """`regression`: bins of equally many rows by estimate; `mean_score` is the mean estimate."""
+
+    @model_validator(mode="after")
+    def _as_many_answers_as_labels(self) -> Self:
+        if any(len(row) != len(self.confusion) for row in self.confusion):
+            raise ValueError("a confusion matrix that is not square")
+        return self
 
 
 class Importance(_Drawn):

@@ -18,9 +18,11 @@ def histograms(
     height: int = HEIGHT,
     colors: Sequence[str] = SERIES,
     small: bool = False,
-    share: bool = True,
 ) -> Spec:
-    """Histograms over each other: outlines with a light filling, areas of 1, so that unequal totals compare.
+    """Histograms over each other, all of the same area, so that unequal totals and unequal bins compare.
+
+    The height of a bin is the share of its rows in a width that is the same everywhere: that of the first series'
+    average bin.
 
     Args:
         series: Counts between edges, by name; edges may differ among them.
@@ -28,17 +30,16 @@ def histograms(
         width: Of the plot [px].
         height: Of the plot [px].
         colors: One a series.
-        small: Whether it stands in a table: least and greatest only, no legend.
-        share: Whether a bar's height is the share of its rows; else rows themselves.
+        small: Whether it stands in a table: few ticks, no legend.
     """
     values, outline = [], []
+    first = next(iter(series.values()))
+    unit = (first.edges[-1] - first.edges[0]) / len(first.counts)
     for name, found in series.items():
         total = sum(found.counts) or 1
-        # widths matter only where the edges of the series differ; shares per average bar keep the axis readable
-        mean_width = (found.edges[-1] - found.edges[0]) / max(1, len(found.counts)) or 1.0
         outline.append({"s": name, "x": rounded(found.edges[0]), "y": 0.0, "i": -1})
         for i, (low, high, count) in enumerate(zip(found.edges[:-1], found.edges[1:], found.counts, strict=True)):
-            tall = count / total * (mean_width / (high - low) if high > low else 1.0) if share else float(count)
+            tall = count / total * unit / (high - low) if high > low else 0.0
             text = f"{name}: {low:.4g} to {high:.4g}: {count:,} rows ({count / total:.2%})"
             values.append({"s": name, "a": rounded(low), "b": rounded(high), "y": rounded(tall), "t": text})
             outline += [
@@ -50,7 +51,7 @@ def histograms(
     farthest = max((abs(edge) for found in series.values() for edge in (found.edges[0], found.edges[-1])), default=0.0)
     shown = SHORT if farthest >= _THOUSANDS else PLAIN
     x_axis: Spec = {"title": x or None, "grid": False, "format": shown, "tickCount": 3 if small else 6}
-    y_axis: Spec | None = None if small else {"title": "share of rows" if share else "rows", "tickCount": 4}
+    y_axis: Spec | None = None if small else {"title": "share of rows", "tickCount": 4}
     horizontal = {"type": "quantitative", "scale": {"zero": False, "nice": False}, "axis": x_axis}
     vertical = {"field": "y", "type": "quantitative", "axis": y_axis}
     return chart(

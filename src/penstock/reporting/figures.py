@@ -20,6 +20,8 @@ MOST_VALUES = 8
 """So many of a text's values are drawn."""
 MOST_DOTS = 30
 """Epochs of a line whose points are marked."""
+_LABEL = 40
+"""Characters of a text's value that stand beside its bar."""
 _TABLE_ROWS = 25
 """A line's figures are thinned to so many in the table beside it."""
 
@@ -65,19 +67,18 @@ def feature(view: FeatureView, splits: Sequence[str]) -> Chart | None:
         spans = "; ".join(f"{name}: from {number(h.edges[0])} to {number(h.edges[-1])}" for name, h in found.items())
         spec = counts.histograms(found, width=210, height=52, colors=colors, small=True)
         return Chart(spec=spec, title=view.name, says=f"Distribution of {view.name}. {spans}.")
-    top = _top_values(view)
+    top = _labels(_top_values(view))
     if not top:
         return None
     bars = {
         s.split: [
-            (value, dict(s.values).get(value, 0) / (s.rows or 1), percent(dict(s.values).get(value, 0) / (s.rows or 1)))
-            for value in top
+            (label, count / (s.rows or 1), percent(count / (s.rows or 1)))
+            for value, label in top.items()
+            for count in (dict(s.values).get(value, 0),)
         ]
         for s in view.splits
     }
-    tells = "; ".join(
-        f"{split}: " + ", ".join(f"{v or 'empty'} {t}" for v, _, t in rows[:3]) for split, rows in bars.items()
-    )
+    tells = "; ".join(f"{split}: " + ", ".join(f"{v} {t}" for v, _, t in rows[:3]) for split, rows in bars.items())
     spec = counts.bars(bars, width=120, row=6 if len(bars) > 1 else 10, colors=colors)
     return Chart(spec=spec, title=view.name, says=f"Most frequent values of {view.name}. {tells}.")
 
@@ -88,6 +89,15 @@ def _top_values(view: FeatureView) -> list[str]:
         for value, count in split.values:
             shares[value] = shares.get(value, 0.0) + count / (split.rows or 1)
     return sorted(shares, key=lambda value: (-shares[value], value))[:MOST_VALUES]
+
+
+def _labels(values: Sequence[str]) -> dict[str, str]:
+    """What stands beside the bar of each value: long texts cut, none twice."""
+    labels: dict[str, str] = {}
+    for value in values:
+        label = f"{value[:_LABEL]}…" if len(value) > _LABEL else value or "(empty)"
+        labels[value] = f"{label} ({len(labels) + 1})" if label in labels.values() else label
+    return labels
 
 
 def performance(plots: EvaluationPlots, models: Mapping[str, ModelPlots] | None = None) -> Iterator[Chart]:
@@ -218,7 +228,8 @@ def _calibration(models: Mapping[str, ModelPlots], plots: EvaluationPlots) -> It
 
 
 def _confusion(role: str, model: ModelPlots, plots: EvaluationPlots) -> Chart:
-    labels = list(plots.classes) or [str(i) for i in range(len(model.confusion))]
+    named = len(plots.classes) == len(model.confusion)
+    labels = list(plots.classes) if named else [str(i) for i in range(len(model.confusion))]
     right = sum(row[i] for i, row in enumerate(model.confusion))
     rows = sum(map(sum, model.confusion)) or 1
     return Chart(

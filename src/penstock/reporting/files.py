@@ -5,6 +5,7 @@ What else is in them is passed over: a page says what it knows.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -53,9 +54,9 @@ class Epoch(_File):
     epoch: int
 
     def metrics(self) -> dict[str, dict[str, float]]:
-        """By split and metric, whatever numbers there are."""
+        """By split and metric, whatever finite numbers there are."""
         return {
-            split: {name: float(v) for name, v in found.items() if isinstance(v, int | float)}
+            split: {name: float(v) for name, v in found.items() if isinstance(v, int | float) and math.isfinite(v)}
             for split, found in (self.model_extra or {}).items()
             if isinstance(found, dict)
         }

@@ -80,6 +80,13 @@ def test_a_histogram_shows_shares_whatever_the_totals() -> None:
     assert [(v["s"], v["y"]) for v in values] == [("a", 0.25), ("a", 0.75), ("b", 0.25), ("b", 0.75)]
 
 
+def test_narrow_and_wide_bins_have_the_same_area() -> None:
+    """`b` has the same rows on half the width: twice as high as `a`, whose bins are the unit."""
+    found = {"a": Histogram(edges=(0.0, 2.0, 4.0), counts=(1, 1)), "b": Histogram(edges=(0.0, 1.0, 2.0), counts=(3, 3))}
+    values = counts.histograms(found)["layer"][0]["data"]["values"]
+    assert [(v["s"], v["y"]) for v in values] == [("a", 0.5), ("a", 0.5), ("b", 1.0), ("b", 1.0)]
+
+
 def test_a_wide_bin_is_as_large_as_its_share() -> None:
     """Edges 0, 1, 4: bins of 1 and 3, 2 wide on average; half the rows each: heights 0.5 * 2 / 1 and 0.5 * 2 / 3."""
     spec = counts.histograms({"a": Histogram(edges=(0.0, 1.0, 4.0), counts=(5, 5))})

@@ -90,6 +90,10 @@ def test_an_evaluation_of_an_earlier_version_has_no_plots(given: dict[str, Artif
     assert found.evaluations[0].slices
 
 
+UNEVEN = PLOTS.model_dump_json().replace('"counts":[40,10]', '"counts":[40]').encode()
+"""Plots with a histogram of one count between three edges."""
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "content"),
     [
@@ -97,6 +101,7 @@ def test_an_evaluation_of_an_earlier_version_has_no_plots(given: dict[str, Artif
         ("model", "history.json", b'{"epoch": 1}'),
         ("evaluation", "evaluation.json", b'{"splits": 3}'),
         ("evaluation", "plots.json", b"[]"),
+        ("evaluation", "plots.json", UNEVEN),
         ("evaluation", "decision.json", b'{"verdict": "Marvellous"}'),
         ("tuning", "study.json", b""),
         ("anomalies", "anomalies.json", b'{"findings": [{}]}'),
