@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from components.data_validator.spec import DataValidatorParams
 from components.data_validator.statistics import parse_schema
 from penstock.artifacts.features import FeatureType
-from penstock.sdk.checking import Check, Known
+from penstock.sdk.checking import Check, Known, missing
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -62,9 +62,8 @@ def _compare(at: Check[DataValidatorParams], schema: schema_pb2.Schema, examples
         if at.params.environment and at.params.environment in feature.not_in_environment:
             continue
         if feature.name not in examples.columns:
-            # The file is not the pipeline's: what `member` says is put at the feature's own line.
-            at.member(_KEY, name=feature.name, of=examples.columns, where="the examples")
-            at.problems[-1] = type(at.problems[-1])((_KEY,), f"feature {at.problems[-1].text}", line)
+            text = f"feature {missing(feature.name, examples.columns, 'the examples')}"
+            at.problem(_KEY, text=text, line=line)
             continue
         seen, says = examples.columns[feature.name], _type(feature)
         if seen and says and _differ(seen, says, exact=examples.exact):

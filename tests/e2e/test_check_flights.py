@@ -1,5 +1,6 @@
 """The flights pipeline with mistakes in it, each found without a run."""
 
+import random
 import re
 import shutil
 import sqlite3
@@ -176,3 +177,34 @@ def test_a_database_is_asked_for_its_first_rows(folder: Path) -> None:
     small(folder, f"sqlite:///{path}", ', query: "SELECT id, x AS z, y FROM t"')
     (found,) = said(folder)
     assert "tasks.ingest.features.0: 'x' is not in the source 'rows'; " in found
+
+
+@pytest.mark.slow
+def test_whatever_is_written_there_the_answer_is_lines_with_places(folder: Path) -> None:
+    """Thirty careless edits: none raises, none takes long, each finding is one line about a file."""
+    chance = random.Random(7)  # noqa: S311
+    for _ in range(30):
+        shutil.rmtree(folder)
+        shutil.copytree(REPOSITORY / "pipelines" / "flights", folder)
+        for _ in range(chance.choice([1, 1, 2])):
+            path = folder / chance.choice(["pipeline.yaml", "pipeline.yaml", "schema.pbtxt", "pipeline.py"])
+            path.write_text(edited(path.read_text(), chance))
+        for found in said(folder):
+            assert "\n" not in found
+            assert found.startswith("pipelines/flights/"), found
+
+
+def edited(text: str, chance: random.Random) -> str:
+    """A text with one careless edit in it."""
+    words = list(re.finditer(r"[\w.]+", text))
+    word, other, at = chance.choice(words), chance.choice(words), chance.randrange(len(text))
+    return chance.choice(
+        [
+            text[: word.start()] + other[0] + text[word.end() :],
+            text[: word.start()] + text[word.end() :],
+            text[: word.start()] + word[0][:-1] + text[word.end() :],
+            text[:at] + chance.choice("\0é{}[]:\t&*!#'\n\"") + text[at:],
+            text[:at] + text[at + chance.randrange(1, 60) :],
+            text[:at],
+        ]
+    )

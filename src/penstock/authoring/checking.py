@@ -85,8 +85,11 @@ def _run_checks(pipeline: Pipeline, config: _Lenient, *, data: bool) -> Iterator
             continue
         given = {key: known[o.task, o.name] for key, o in task.inputs.items() if (o.task, o.name) in known}
         at: Check[Any] = Check(params, given, data)
-        with at.noting():
-            check(at)
+        try:
+            with at.noting():
+                check(at)
+        except Exception as error:  # somebody's own component
+            at.problem(text=f"the check of {task.spec.name} fails: {type(error).__name__}: {error}")
         known |= {(name, output): facts for output, facts in at.outputs.items()}
         yield task, at
 

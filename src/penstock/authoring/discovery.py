@@ -145,7 +145,7 @@ def load_pipeline(folder: Path) -> ModuleType:
     """
     path = folder / "pipeline.py"
     if not path.is_file():
-        raise BadInput(f"{path} is missing")
+        raise BadInput(f"{shown(path)} is missing")
     let_import(folder.resolve().parents[1])
     loader = SourceFileLoader(f"{PIPELINES}.{folder.name}.pipeline", str(path))
     module = ModuleType(loader.name)
@@ -173,8 +173,11 @@ def _explained(path: Path, load: Callable[[], Any]) -> Any:
         raise
     except Exception as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        text = " ".join(str(error).split())
+        if isinstance(error, SyntaxError) and error.filename == str(path):  # not executed at all, so in no frame
+            lines, text = [error.lineno or 1], error.msg
         line = f":{lines[-1]}" if lines else ""
-        raise BadInput(f"{path}{line}: cannot be imported: {type(error).__name__}: {error}") from error
+        raise BadInput(f"{shown(path)}{line}: cannot be imported: {type(error).__name__}: {text}") from error
 
 
 def _component_folders(root: Path) -> dict[str, Path]:

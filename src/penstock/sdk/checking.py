@@ -86,12 +86,9 @@ class Check(Generic[P]):
             of: The names that there are; None where they are not known.
             where: What has those names: `the examples`.
         """
-        names = sorted(of or ())
-        if of is None or name in names:
-            return
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
-        self.problem(*key, text=f"{name!r} is not in {where}; {hint}")
+        names = set(of or ())
+        if of is not None and name not in names:
+            self.problem(*key, text=missing(name, names, where))
 
     def source(self, key: str, *, text: str) -> None:
         """Name a problem where a parameter is no Python, or defines no function of the parameter's name.
@@ -133,6 +130,19 @@ class Check(Generic[P]):
                     self.problem(*map(_index, named["key"].split(".")), text=named["text"])
                 else:
                     self.problem(*key, text=text)
+
+
+def missing(name: str, known: Iterable[str], where: str) -> str:
+    """Say that a name is not there, and which was probably meant.
+
+    Example:
+        >>> missing("huor", ["hour", "day"], "the examples")
+        "'huor' is not in the examples; did you mean 'hour'?"
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
+    return f"{name!r} is not in {where}; {hint}"
 
 
 def _index(part: str) -> str | int:

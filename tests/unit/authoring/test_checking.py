@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from penstock.authoring import checking
 from penstock.authoring.checking import Finding, check_pipeline
 from penstock.authoring.compiling import write_compiled
 from tests.unit.authoring.conftest import BUILD, VALUES
@@ -63,3 +66,13 @@ def test_what_was_not_compiled_is_told_last(write_pipeline: Any) -> None:
 def test_a_finding_is_one_line() -> None:
     assert str(Finding("a.yaml", 3, "key: wrong")) == "a.yaml:3: key: wrong"
     assert str(Finding("a.yaml", 0, "wrong")) == "a.yaml: wrong"
+
+
+def test_a_check_that_breaks_is_a_finding(write_pipeline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(at: Any) -> None:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr(checking, "load_check", lambda spec: check if spec.name == "judge" else None)
+    assert said(write_pipeline()) == [
+        "pipeline.yaml:12: tasks.judge: the check of judge fails: ZeroDivisionError: by nought"
+    ]
