@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from components.evaluator.drawing import draw_judged
 from components.evaluator.engine_tfma import read_plots
@@ -17,11 +18,18 @@ from components.evaluator.spec import SPEC, EvaluatorParams
 from components.evaluator.tasks import check_labels, check_scores, read_task, why_not_comparable
 from components.evaluator.tfma_files import write_tfma_files
 from penstock.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
-from penstock.artifacts.features import dense_columns
+from penstock.artifacts.features import FeatureType, dense_columns
 from penstock.artifacts.plots import PLOTS_FILE
 from penstock.artifacts.repeatable import make_tensorflow_repeatable
 from penstock.artifacts.task import Task
 from penstock.sdk import Context, main
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Array = npt.NDArray[np.float64]
 
 
 def run(context: Context[EvaluatorParams]) -> None:
@@ -86,8 +94,7 @@ def _jobs(
         table, available = read_split(examples, split, needs, None if judged else params.report_rows)
         label = read_label(table, plan.label, split)
         check_labels(label, task, plan.label, split)
-        columns = {role: dense_columns(table, raw) for role, raw in features.items()}
-        scores = {role: scorer(columns[role]) for role, scorer in scorers.items()}
+        scores = _scores(table, features, scorers)
         for role, score in scores.items():
             check_scores(score, task, role)
         yield Job(
@@ -104,6 +111,17 @@ def _jobs(
             scratch=context.scratch,
             task=task,
         )
+
+
+def _scores(
+    table: pa.Table, features: dict[Role, dict[str, FeatureType]], scorers: dict[Role, Scorer]
+) -> dict[Role, Array]:
+    """Score the rows with each model; models that take in the same are given the same columns."""
+    columns = dense_columns(table, features[Role.CANDIDATE])
+    return {
+        role: scorer(columns if features[role] == features[Role.CANDIDATE] else dense_columns(table, features[role]))
+        for role, scorer in scorers.items()
+    }
 
 
 if __name__ == "__main__":

@@ -141,10 +141,13 @@ def significant(numbers: Array, digits: int) -> Array:
 
     usual = np.isfinite(numbers) & (numbers != 0)
     leading = np.floor(np.log10(np.abs(numbers), out=np.zeros_like(numbers), where=usual))
-    scale = 10.0 ** (digits - 1 - leading)
+    scale = 10.0 ** np.minimum(digits - 1 - leading, 300)  # what is smaller than that is nothing
     return np.where(usual, np.round(numbers * scale) / scale, numbers)
 
 
 def difference(values: dict[Role, Any]) -> Any:
-    """Candidate minus baseline."""
-    return values[Role.CANDIDATE] - values[Role.BASELINE]
+    """Candidate minus baseline; undefined where both are infinite."""
+    import numpy as np
+
+    with np.errstate(invalid="ignore"):
+        return values[Role.CANDIDATE] - values[Role.BASELINE]

@@ -116,7 +116,8 @@ class Kernel:
 
         found: dict[Role, Array] = {}
         for role in self._roles:
-            sums = self._sums(role, weights)
+            with np.errstate(invalid="ignore"):  # a row whose loss is infinite, and that was not drawn
+                sums = self._sums(role, weights)
             areas = {view: self._areas(cells, weights) for (owner, view), cells in self._cells.items() if owner is role}
             found[role] = np.stack([self._value(m, sums, areas, weights.shape[1]) for m in self._metrics], axis=1)
         return found
@@ -165,7 +166,7 @@ class Kernel:
         for part, (c, weight) in zip(parts, metric.average.weights, strict=True):
             rows = sums[WHOLE, f"class@{c}"]
             share = weight * (rows if metric.average.kind == "weighted_macro" else np.sign(rows))
-            total += np.where(share > 0, part * share, 0.0)
+            total += np.where(share > 0, part, 0.0) * share
             whole += share
         return np.divide(total, whole, out=np.full(total.shape, np.nan), where=whole > 0)
 

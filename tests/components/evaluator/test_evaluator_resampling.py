@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.evaluator.measurement import Role, interval, student_quantile
+from components.evaluator.measurement import Role, interval, significant, student_quantile
 from components.evaluator.metric_specs import PlannedMetric
 from components.evaluator.metrics import METRICS
 from components.evaluator.plan import OVERALL, Slicing
@@ -113,6 +113,10 @@ def test_student_quantiles(p: float, degrees: int, expected: float) -> None:
 
     assert student_quantile(p, degrees) == pytest.approx(stats.t.ppf(p, degrees), abs=2e-3)
     assert student_quantile(p, degrees) == pytest.approx(expected, abs=5e-3)
+
+
+def test_rounding_keeps_significant_digits_and_forgets_what_is_next_to_nothing() -> None:
+    assert significant(np.array([1.23456e-9, -9.87654e12, 1e-320, 1e300]), 3).tolist() == [1.23e-9, -9.88e12, 0, 1e300]
 
 
 def test_an_interval_without_an_error_has_no_bounds() -> None:
