@@ -215,17 +215,16 @@ def _list_local(pattern: str) -> list[str]:
         return [
             f"{folder}/{p.relative_to(path).as_posix()}" for p in path.rglob("*") if p.is_file() and _counts(p.name)
         ]
-    if "**" in pattern:
+    if "**" in pattern.split("/"):
         return _list_deep(pattern)
     return [name for name in glob.glob(pattern) if Path(name).is_file()]  # noqa: PTH207 - any root
 
 
 def _list_deep(pattern: str) -> list[str]:
     """Files in folders of any depth; unlike glob, never through a link, which may lead back to where it is."""
-    first = pattern[: pattern.index("**")]
-    root = first[: first.rfind("/") + 1]
-    names = [p.relative_to(root or ".") for p in Path(root or ".").glob(pattern[len(root) :]) if p.is_file()]
-    return [f"{root}{name.as_posix()}" for name in names if not any(part.startswith(".") for part in name.parts)]
+    root = pattern[: pattern.rfind("/", 0, min(at for mark in "*?[" if (at := pattern.find(mark)) >= 0)) + 1]
+    below = [p.relative_to(root or ".") for p in Path(root or ".").glob(pattern[len(root) :]) if p.is_file()]
+    return [f"{root}{name.as_posix()}" for name in below if not any(part.startswith(".") for part in name.parts)]
 
 
 def _list_remote(pattern: str) -> list[str]:

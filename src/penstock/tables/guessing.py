@@ -17,22 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SURELY_MISSING = (
-    "",
-    "NA",
-    "N/A",
-    "n/a",
-    "#N/A",
-    "<NA>",
-    "NaN",
-    "nan",
-    "NAN",
-    "NULL",
-    "null",
-    "Null",
-    "(null)",
-    "\\N",
-    "?",
-)
+    "", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "Null", "(null)", "\\N", "?",
+)  # fmt: skip
 """Texts that mean a missing value wherever they stand."""
 PERHAPS_MISSING = (
     "-", "--", "---", ".", "..", "None", "none", "NONE", "na", "nil", "missing", "Missing", "MISSING", "unknown",
@@ -107,10 +93,7 @@ def guess(column: pa.ChunkedArray) -> Guess:  # noqa: PLR0911 - one a kind
     numbers = [form for form in NUMBER_FORMATS if _matches(rest, number_pattern(form))]
     if numbers:
         return _number(rest, numbers, found)
-    forms = _dates(rest)
-    if len(forms) == 1:
-        return Guess("timestamp" if has_time(forms[0]) else "date", forms[0], found, needed=bool(found))
-    return Guess("string", "", found, forms=forms)
+    return _date(rest, found)
 
 
 def infinities(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -198,16 +181,17 @@ def _number(values: pa.ChunkedArray, forms: list[str], found: tuple[str, ...]) -
     return Guess("int" if whole else "float", forms[0], found, needed=bool(found))
 
 
-def _dates(values: pa.ChunkedArray) -> tuple[str, ...]:
-    """The formats of dates that all values have."""
+def _date(values: pa.ChunkedArray, found: tuple[str, ...]) -> Guess:
+    """Find the one way in which all dates are written; where there are several, the next rows could tell otherwise."""
     first = values[0].as_py()
     if len(first) > _LONGEST_DATE or not any(letter.isdigit() for letter in first):
-        return ()
-    likely = _date_forms(first)
-    kinds: dict[str, ColumnType] = {form: "timestamp" if has_time(form) else "date" for form in likely}
-    return tuple(
-        form for form, kind in kinds.items() if fits(values.slice(0, 100), kind, form) and fits(values, kind, form)
-    )
+        return Guess("string", spellings=found)
+    kinds: dict[str, ColumnType] = {form: "timestamp" if has_time(form) else "date" for form in _date_forms(first)}
+    head = values.slice(0, 100)
+    forms = tuple(form for form, kind in kinds.items() if fits(head, kind, form) and fits(values, kind, form))
+    if len({form.replace("%B", "%b") for form in forms}) != 1:  # May is both
+        return Guess("string", spellings=found, forms=forms)
+    return Guess(kinds[forms[0]], forms[0], found, needed=bool(found))
 
 
 def _date_forms(text: str) -> list[str]:

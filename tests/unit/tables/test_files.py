@@ -100,6 +100,21 @@ def test_patterns_keep_the_folders_below_their_fixed_part(tmp_path: Path) -> Non
     assert [file.name for file in deep] == ["eval/flights.csv", "train/flights.csv"]
 
 
+def test_patterns_of_any_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a/x/1.csv", "a/x/deep/er/2.csv", "b/x/3.csv", "b/y/4.csv", "a/x/.hidden/5.csv", "a/x**/6.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(CONTENT)
+    monkeypatch.chdir(tmp_path)
+
+    def found(pattern: str) -> list[str]:
+        return [file.uri for file in find_files("t", Source(uri=pattern))]
+
+    assert found("*/x/**/*.csv") == ["a/x/1.csv", "a/x/deep/er/2.csv", "b/x/3.csv"]
+    assert found("**/[34].csv") == ["b/x/3.csv", "b/y/4.csv"]
+    assert found(f"{tmp_path}/b/**/*.csv") == [f"{tmp_path}/b/x/3.csv", f"{tmp_path}/b/y/4.csv"]
+    assert found("a/x**/6.csv") == ["a/x**/6.csv"]
+
+
 def test_a_file_inside_a_package_is_found_without_importing_it() -> None:
     import sys
 

@@ -51,6 +51,8 @@ def sniffed(folder: Path, content: str | bytes, name: str = "table.csv", **optio
         (["31/01/2013", "01/02/2013"], "date", "%d/%m/%Y", dt.date(2013, 1, 31)),
         (["01/31/2013", "01/02/2013"], "date", "%m/%d/%Y", dt.date(2013, 1, 31)),
         (["01/02/2013", "03/04/2013"], "string", "", "01/02/2013"),  # nobody can tell
+        (["01/01/2013", "02/02/2013"], "string", "", "01/01/2013"),  # nor here, once a third is in March
+        (["5 May 2013", "16 May 2013"], "date", "%d %b %Y", dt.date(2013, 5, 5)),
         (["31.1.13", "1.2.13"], "date", "%d.%m.%y", dt.date(2013, 1, 31)),
         (["31-Jan-2013"], "date", "%d-%b-%Y", dt.date(2013, 1, 31)),
         (['"March 5, 2013"'], "date", "%B %d, %Y", dt.date(2013, 3, 5)),
