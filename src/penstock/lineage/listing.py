@@ -46,10 +46,11 @@ class RunFilter(Record):
             and (not self.states or run.state in self.states)
             and (self.since is None or run.started >= self.since)
             and (self.until is None or run.started < self.until)
-            and self._says(searchable(run) if self.text else "")
+            and self.says(searchable(run) if self.text else "")
         )
 
-    def _says(self, text: str) -> bool:
+    def says(self, text: str) -> bool:
+        """Whether what `searchable` gives of a run has all the words."""
         return all(word in text for word in self.text.casefold().split())
 
 
@@ -103,19 +104,23 @@ class RunIndex:
             limit: At most so many, >= 1.
             offset: How many of the newest are passed over, >= 0; beyond the last, the last page is given.
         """
-        without_text = wanted.model_copy(update={"text": ""})
-        fitting = [
-            run
-            for run in map(self._as_it_is, self._order)
-            if wanted._says(self._texts[run.run_id]) and without_text.fits(run)
-        ]
+        fitting = self._order if wanted == EVERY_RUN else self._fitting(wanted)
         last = max(0, (len(fitting) - 1) // limit * limit)
         offset = min(offset, last)
-        return RunPage(runs=tuple(fitting[offset : offset + limit]), offset=offset, total=len(fitting))
+        shown = tuple(self._as_it_is(run_id) for run_id in fitting[offset : offset + limit])
+        return RunPage(runs=shown, offset=offset, total=len(fitting))
 
     def pipelines(self) -> dict[str, int]:
         """How many runs each pipeline has, by its name, sorted."""
         return dict(sorted(Counter(run.pipeline for run in self._runs.values()).items()))
+
+    def _fitting(self, wanted: RunFilter) -> list[str]:
+        without_text = wanted.model_copy(update={"text": ""})
+        return [
+            run_id
+            for run_id in self._order
+            if wanted.says(self._texts[run_id]) and without_text.fits(self._as_it_is(run_id))
+        ]
 
     def _as_it_is(self, run_id: str) -> RunRecord:
         run = self._runs[run_id]

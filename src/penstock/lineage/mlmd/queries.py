@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ _BEGINNING = re.compile(r"[A-Za-z0-9._/-]{2,180}")
 _SHOWN = 3
 _LEAST_PAGE, _PAGE = 50, 1000
 """How many nodes are read at once."""
-_OVERLAP_MILLISECONDS = 10_000
+_OVERLAP_MILLISECONDS = 60_000
 LATEST = "latest"
 """The reference to the run that began last."""
 _WINDOW = 32
@@ -68,15 +69,14 @@ class Queries:
     def runs_changed(self, since: int = 0) -> tuple[list[RunRecord], int]:
         """The runs that began or ended since an earlier call, and a mark for the next call.
 
-        The mark is the store's own time of the last change [ms since 1970], and a little before it is read again: of
-        two writers, the one that wrote first may be seen last.
+        The mark is a time [ms since 1970] a little before now: clocks of several machines differ, and of two writers
+        the one that began first may be seen last.
         """
+        mark = int(time.time() * 1000) - _OVERLAP_MILLISECONDS
         query = f"type = '{RUN_TYPE}'"
         if since:
-            query += f" AND last_update_time_since_epoch >= {int(since) - _OVERLAP_MILLISECONDS}"
-        found = list(self._from_newest("get_contexts", query, _PAGE))
-        mark = max((node.last_update_time_since_epoch for node in found), default=since)
-        return [nodes.read_run(node) for node in found], max(mark, since)
+            query += f" AND last_update_time_since_epoch >= {int(since)}"
+        return [nodes.read_run(node) for node in self._from_newest("get_contexts", query, _PAGE)], max(mark, since)
 
     def pipelines(self) -> list[str]:
         """The names of all pipelines that have run, sorted."""
