@@ -61,7 +61,8 @@ class ModelPlots(_Drawn):
 
     roc: dict[str, Curve] = {}
     """False positive rate against true positive rate, by class: each against the rest; one entry for `binary`, named
-    by the positive class (`1` where classes have no names)."""
+    by the positive class (`1` where classes have no names). Of very many classes the most frequent; none where a
+    class has no rows, or all of them."""
     precision_recall: dict[str, Curve] = {}
     """Recall against precision, as `roc`."""
     calibration: dict[str, tuple[CalibrationBin, ...]] = {}
@@ -71,7 +72,7 @@ class ModelPlots(_Drawn):
     confusion: tuple[tuple[int, ...], ...] = ()
     """Rows by label (outer) and answer (inner): the class with the highest score, for `binary` above 0.5."""
     residuals: Histogram | None = None
-    """Estimate minus label (`regression`)."""
+    """Estimate minus label (`regression`); the outermost bins hold what lies beyond their edges as well."""
     estimate_by_label: tuple[CalibrationBin, ...] = ()
     """`regression`: bins of equally many rows by estimate; `mean_score` is the mean estimate."""
 
