@@ -82,7 +82,11 @@ def start(request: Request, root: Path, progress: Progress = lambda *_: None) ->
 
 def _lasting(address: str, query: str) -> str:
     """The address as a run from any folder understands it."""
-    return address if query or "://" in address else str(Path(address).absolute())
+    if query:
+        scheme, _, path = address.partition(":///")
+        in_file = scheme.startswith("sqlite") and path and not path.startswith((":", "/", "file:"))
+        return f"{scheme}:///{Path(path).absolute()}" if in_file else address
+    return address if "://" in address else str(Path(address).absolute())
 
 
 def _finding(column: str, text: str, safe: Mapping[str, str]) -> Finding:

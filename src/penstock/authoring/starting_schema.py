@@ -101,7 +101,8 @@ def _label(profile: Profile, column: ColumnProfile) -> str:
     elif kind == "FLOAT":
         fields.append("float_domain { disallow_nan: true disallow_inf: true }")
     fields.append('not_in_environment: "SERVING"')
-    fields += _moves("jensen_shannon_divergence", max(0.02, _noise(profile.rows, 10)))
+    if label.task == "binary" or (label.task == "regression" and column.distinct >= _FEWEST_FOR_QUANTILES):
+        fields += _moves("jensen_shannon_divergence", max(0.02, _noise(profile.rows, 10)))
     answers = [f"{number} is {value!r}" for number, value in enumerate(label.classes[:20])] if label.encoded else []
     return _block(column, fields, [f"The label. {', '.join(answers)}".rstrip(), *_seen(column)])
 

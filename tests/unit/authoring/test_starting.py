@@ -1,6 +1,7 @@
 """Starting a pipeline: complete and compiled, or nothing at all."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -203,3 +204,14 @@ def test_a_local_path_is_written_so_that_a_run_from_anywhere_finds_it(tmp_path, 
     monkeypatch.chdir(tmp_path)
     folder = start(Request("churn", data.name, "churned"), tmp_path).folder
     assert Path(values_of(folder)["ingest"]["sources"]["table"]["uri"]) == data
+
+
+def test_a_database_in_a_file_is_found_from_anywhere_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with sqlite3.connect("shop.db") as database:
+        database.execute("CREATE TABLE orders (amount REAL, returned INTEGER)")
+        database.executemany("INSERT INTO orders VALUES (?, ?)", [(i * 1.5, i % 2) for i in range(80)])
+    asked = Request("shop", "sqlite:///shop.db", "returned", query="SELECT * FROM orders ORDER BY amount")
+    table = values_of(start(asked, tmp_path).folder)["ingest"]["sources"]["table"]
+    assert table["uri"] == f"sqlite:///{tmp_path}/shop.db"
+    assert table["query"] == asked.query
