@@ -76,3 +76,23 @@ def test_a_check_that_breaks_is_a_finding(write_pipeline: Any, monkeypatch: pyte
     assert said(write_pipeline()) == [
         "pipeline.yaml:12: tasks.judge: the check of judge fails: ZeroDivisionError: by nought"
     ]
+
+
+LOOP = """
+from penstock.authoring.control import ParallelFor
+
+def build(p: Pipeline) -> None:
+    data = p.task("read", READ)
+    with ParallelFor(items=[1, 2]) as item:
+        trained = p.task("train", FIT, examples=data["examples"], values={"epochs": item})
+        p.task("judge", JUDGE, model=trained["model"])
+"""
+
+
+def test_values_that_are_known_only_while_it_runs_are_no_problem(write_pipeline: Any, monkeypatch: Any) -> None:
+    looked_at = []
+    monkeypatch.setattr(checking, "load_check", lambda spec: lambda at: looked_at.append((spec.name, dict(at.inputs))))
+    values = VALUES.replace("  - train.epochs\n", "").replace("    epochs: 7\n", "")
+    folder = write_pipeline(build=LOOP, values=values.replace("train: {retries", "read: {retries"))
+    assert said(folder) == ["compiled.yaml: is missing; make it: penstock compile small"]
+    assert looked_at == [("reader", {}), ("judge", {})]
