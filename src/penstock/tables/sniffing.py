@@ -90,6 +90,7 @@ def sniff(
         files = fetch_files(find_files(_NAME, source), Path(folder))
         found = _Found()
         source = _with_format(source, files[0][1])
+        _refuse_mixture(source, files)
         if format_of(files[0][1], source) == "csv":
             source = _sniff_texts(source, files, without, found, progress)
         else:
@@ -115,6 +116,14 @@ def _with_format(source: Source, path: Path) -> Source:
     return source.model_copy(update={"format": "json_lines"}) if isinstance(first, dict) else source
 
 
+def _refuse_mixture(source: Source, files: Sequence[tuple[str, Path]]) -> None:
+    first = format_of(files[0][1], source)
+    for uri, path in files:
+        if format_of(path, source) != first:
+            what = f"is {format_of(path, source)}, where the first file, {files[0][0]}, is {first}"
+            raise BadInput(f"source {_NAME!r}: {uri}: {what}", "Give files of one format, by a pattern such as *.csv")
+
+
 def _sniff_texts(
     source: Source,
     files: Sequence[tuple[str, Path]],
@@ -129,6 +138,8 @@ def _sniff_texts(
     for column in without:
         require_column(column, names, texts.first.where)
     wanted = [name for name in names if name not in without]
+    if not wanted:
+        raise BadInput(f"{texts.first.where}: no column is left")
     groups = max(1, min(len(wanted), -(-texts.size // _TEXT_AT_ONCE)))
     with ThreadPoolExecutor(_THREADS) as pool:
         for group in (wanted[at::groups] for at in range(groups)):

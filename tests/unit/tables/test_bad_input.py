@@ -197,6 +197,15 @@ def test_files_of_a_folder_that_do_not_belong_together(tmp_path: Path) -> None:
     assert sniff(str(tmp_path)).table.to_pydict() == {"x": [1, 4], "y": [2, 3]}
 
 
+def test_files_of_one_table_have_one_format(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    pq.write_table(pa.table({"x": [2]}), tmp_path / "b.parquet")
+    assert "b.parquet: is parquet, where the first file, .../" in refused(tmp_path)
+    assert sniff(f"{tmp_path}/*.csv").table.to_pydict() == {"x": [1]}
+    with pytest.raises(BadInput, match=r"a\.csv: no column is left"):
+        sniff(f"{tmp_path}/a.csv", without=["x"])
+
+
 def test_files_of_one_table_have_one_encoding(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\nplain\n")
     (tmp_path / "b.csv").write_bytes("x\ncafé\n".encode("cp1252"))
