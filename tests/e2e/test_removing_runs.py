@@ -94,3 +94,12 @@ def test_what_is_no_run_is_refused_and_nothing_is_removed(compiled: Path, home: 
     assert done.returncode == 2
     assert done.stderr.startswith(f"penstock: no run {name!r}")
     assert kept(home) == {run_id}
+
+
+def test_removing_wants_the_whole_id(compiled: Path, home: Path) -> None:
+    run_id = run(compiled, home)["run_id"]
+    for name in ("latest", run_id[:-1]):
+        done = remove(home, name, "--force")
+        told = f"penstock: {name!r} is not the whole id of a run. Is it {run_id}?\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+    assert kept(home) == {run_id}

@@ -52,7 +52,7 @@ def old_runs(home: Home, store: LineageStore, run_ids: Sequence[str]) -> list[Ol
     Args:
         home: The state folder.
         store: Its lineage.
-        run_ids: Ids, beginnings of them, or `latest`: see `LineageStore.run`.
+        run_ids: Whole ids.
 
     Raises:
         BadInput: A run has no folder here (caller).
@@ -61,10 +61,12 @@ def old_runs(home: Home, store: LineageStore, run_ids: Sequence[str]) -> list[Ol
     entries = entries_by_run(home.cache)
     users = _users(home, store)
     found = []
-    whole = [name if name in folders else store.run(name).run_id for name in run_ids]  # or names the nearest
-    for run_id in dict.fromkeys(whole):
+    for run_id in dict.fromkeys(run_ids):
         path = home.runs / run_id
         if run_id not in folders:
+            known = store.run(run_id).run_id  # names the nearest when there is no such run
+            if known != run_id:  # `latest` is soon another one
+                raise BadInput(f"{run_id!r} is not the whole id of a run", f"Is it {known}?")
             raise BadInput(f"{run_id}: its files are gone already")
         size = sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())
         alive = home.is_alive(run_id)

@@ -157,3 +157,15 @@ def test_beginning_waits_for_another_that_begins(home: Home) -> None:
         other.wait(0.8)
     os.close(lock)
     assert other.communicate(timeout=20)[0] == b"1\n"
+
+
+def test_a_run_that_breaks_before_its_first_task_leaves_no_folder(home: Home) -> None:
+    with pytest.raises(PenstockError), home.begin("flights", NOW) as run:
+        (run.path / "workers.log").touch()
+        raise PenstockError("the lineage is locked")
+    assert list(home.runs.iterdir()) == []
+    with pytest.raises(PenstockError), home.begin("flights", NOW) as run:
+        run.work("ingest").prepare()
+        run.work("ingest").log.write_text("why")
+        raise PenstockError("later")
+    assert [path.read_text() for path in home.runs.rglob("log.txt")] == ["why"]
