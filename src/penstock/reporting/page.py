@@ -6,6 +6,7 @@ and script; `templates/parts.html.j2` has the tables and badges, `templates/base
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from penstock.reporting.views import GRAVITY, ComparisonView, RunView
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
+    from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -73,7 +75,7 @@ def environment(*more: Path) -> Environment:
     for function in (formats.number, formats.signed, formats.percent, formats.duration, formats.size):
         found.filters[function.__name__] = function
     found.filters.update(digest=formats.digest, value=formats.value, words=formats.words)
-    found.filters.update(tone=tone, mark=mark, gravity=gravity, cut=_cut)
+    found.filters.update(tone=tone, mark=mark, gravity=gravity, cut=_cut, breakable=_breakable)
     # ours, not the run's: a style sheet or script with escapes in it would not work
     found.globals["style"] = Markup(_read("style.css"))  # noqa: S704
     found.globals["script"] = Markup(_read("script.js"))  # noqa: S704
@@ -103,6 +105,13 @@ def gravity(word: object) -> int:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
+
+
+def _breakable(name: str) -> Markup:
+    """A name of the code that may go on in the next line after its dots and underscores."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"(?<=[._])", "<wbr>", str(escape(name))))  # noqa: S704 - escaped before
 
 
 @cache

@@ -37,7 +37,7 @@ class TaskView:
     state: str
     component: str = ""
     after: tuple[str, ...] = ()
-    """Tasks whose outputs it took."""
+    """Tasks whose outputs it took, or which kept it from running."""
     started_after: float | None = None
     """When it started, from the start of the run [s]."""
     seconds: float | None = None

@@ -41,6 +41,7 @@ def run_view(run: RunRecord, store: LineageStore | None = None) -> RunView:
     """
     executions = list({execution.task: execution for execution in run.executions}.values())
     made = {output.uri: e.task for e in executions for output in e.outputs}
+    stopped_by = tuple(execution.task for execution in executions if _stops(execution))
     findings, gone = _findings(executions)
     sources = dict.fromkeys(name for e in executions for output in e.outputs for name in raw_files(output))
     return RunView(
@@ -56,7 +57,7 @@ def run_view(run: RunRecord, store: LineageStore | None = None) -> RunView:
         host=run.host,
         penstock_version=run.penstock_version,
         parameters=run.parameters,
-        tasks=tuple(_task(run, execution, made) for execution in executions),
+        tasks=tuple(_task(run, execution, made, stopped_by) for execution in executions),
         sources=tuple(sources),
         baselines=tuple(_baselines(executions, store)),
         findings=replace(findings, problems=(*gone, *findings.problems)),
@@ -81,7 +82,14 @@ def _bind(record: ArtifactRecord) -> Artifact:
     return runtime.bind(NOUNS[record.kind])
 
 
-def _task(run: RunRecord, execution: ExecutionRecord, made: dict[str, str]) -> TaskView:
+def _stops(execution: ExecutionRecord) -> bool:
+    """Whether tasks after it are skipped because of it."""
+    closed = execution.decision is not None and execution.decision.gate == "closed"
+    return closed or execution.state in (State.FAILED, State.INTERRUPTED)
+
+
+def _task(run: RunRecord, execution: ExecutionRecord, made: dict[str, str], stopped_by: tuple[str, ...]) -> TaskView:
+    """One task; what was skipped took nothing, and stands behind what stopped the run."""
     known = (State.CACHED, State.SKIPPED)
     begun = (execution.started - run.started).total_seconds()
     before = dict.fromkeys(made[a.uri] for a in execution.inputs if a.uri in made and made[a.uri] != execution.task)
@@ -89,9 +97,9 @@ def _task(run: RunRecord, execution: ExecutionRecord, made: dict[str, str]) -> T
         name=execution.task,
         component=execution.component,
         state=str(execution.state),
-        after=tuple(before),
+        after=stopped_by if execution.state is State.SKIPPED and not before else tuple(before),
         started_after=None if execution.state in known else max(0.0, begun),
-        seconds=execution.seconds,
+        seconds=None if execution.state is State.SKIPPED else execution.seconds,
         cpu_seconds=execution.cpu_seconds,
         peak_memory_bytes=execution.peak_memory_bytes,
         rows=execution.rows,

@@ -15,7 +15,7 @@ from penstock.reporting.views import ComparisonView, Row
 from tests.e2e.browser.visiting import CONTRAST, NARROW, WIDE, Visit
 from tests.unit.reporting.report_samples import HOSTILE, run_view, write_artifacts
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Visiting = Callable[..., Visit]
 
 

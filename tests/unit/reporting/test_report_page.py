@@ -12,7 +12,7 @@ from penstock.reporting.reading import read_findings
 from penstock.reporting.views import ComparisonView, Findings, FindingView, Row, RunView
 from tests.unit.reporting.report_samples import HOSTILE, MULTICLASS, REGRESSION, run_view, write_artifacts
 
-VOID = {"meta", "link", "input", "br", "img", "hr"}
+VOID = {"meta", "link", "input", "br", "wbr", "img", "hr"}
 
 
 class Outline(HTMLParser):

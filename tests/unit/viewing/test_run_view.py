@@ -167,6 +167,22 @@ def test_of_several_attempts_the_last_counts(store: LineageStore, files: dict[st
     assert [t.state for t in run_view(again).tasks if t.name == "train"] == ["complete"]
 
 
+def test_what_was_skipped_stands_behind_what_stopped_the_run(store: LineageStore, files: dict[str, Artifact]) -> None:
+    run = run_of(store, files)
+    push = run.executions[3].model_copy(
+        update={"task": "push", "state": State.SKIPPED, "inputs": (), "outputs": (), "decision": None, "id": None}
+    )
+    view = run_view(run.model_copy(update={"executions": (*run.executions, push)}))
+    assert view.tasks[-1].after == ("evaluate",)  # the gate that said no
+
+
+def test_why_it_failed_is_told_at_the_top(store: LineageStore, files: dict[str, Artifact]) -> None:
+    run = run_of(store, files)
+    failed = run.executions[3].model_copy(update={"state": State.FAILED, "error": "out of <memory>", "decision": None})
+    page = report_page(store, run.model_copy(update={"executions": (*run.executions[:3], failed)}))
+    assert page.index("evaluate failed.</strong> out of &lt;memory&gt;") < page.index('<section id="verdicts"')
+
+
 def test_a_run_that_failed_at_once(store: LineageStore) -> None:
     run = RunRecord(
         run_id="r",
