@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from penstock.artifacts.plots import EvaluationPlots, Importance
 
 
+_MOST_SCORED, _FEWEST_ROWS = 1_000_000, 200
+"""Rows that shuffled copies may have in all [rows]: so many features that they would have more get fewer rows each."""
+
+
 def draw_judged(job: Job, scorer: Scorer, params: EvaluatorParams) -> EvaluationPlots:
     """Draw the judged split.
 
@@ -52,14 +56,16 @@ def _importance(
     fit = np.flatnonzero(np.isfinite(score.reshape(len(score), -1)).all(axis=1))
     if len(fit) < 2:
         return ()
-    chosen = fit[np.linspace(0, len(fit) - 1, min(params.importance.max_rows, len(fit))).astype(np.int64)]
+    raw, repeats = read_features(job.models[Role.CANDIDATE]).raw, params.importance.repeats
+    most = min(params.importance.max_rows, max(_FEWEST_ROWS, _MOST_SCORED // (repeats * len(raw))))
+    chosen = fit[np.linspace(0, len(fit) - 1, min(most, len(fit))).astype(np.int64)]
     return permutation_importance(
         scorer,
-        dense_columns(job.table.take(chosen), read_features(job.models[Role.CANDIDATE]).raw),
+        dense_columns(job.table.take(chosen), raw),
         Rows(job.label[chosen], score[chosen]),
         task,
         metric=metric,
-        repeats=params.importance.repeats,
+        repeats=repeats,
         confidence=params.confidence,
         seed=params.seed,
     )

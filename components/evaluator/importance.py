@@ -1,6 +1,6 @@
 """Permutation importance: how much worse a model gets when it no longer sees a feature.
 
-Values of one raw feature are shuffled among evenly spaced rows, so its distribution stays and its meaning goes; text
+Values of one raw feature are shuffled among the rows, so its distribution stays and its meaning goes; text
 and vectors, which are made from raw features, need nothing of their own.
 
 Intervals hold for other rows and other shuffles of the same model; they say nothing of another training. Two features
@@ -96,29 +96,22 @@ def _shuffled_scores(
     import numpy as np
 
     n_rows = len(next(iter(sample.values())))
-    copies = [
-        (name, order)
-        for name, column in sample.items()
-        if (column != column[0]).any()
-        for order in _orders(name, n_rows, repeats, seed)
-    ]
-    scores: dict[str, list[Array]] = {name: [] for name in sample}
+    varying = [name for name, column in sample.items() if (column != column[0]).any()]
+    copies = [(name, repeat) for name in varying for repeat in range(repeats)]
     at_once = max(1, _BATCH_ROWS // n_rows)
+    own: list[Array] = []
     for start in range(0, len(copies), at_once):
         batch = copies[start : start + at_once]
         columns = {name: np.tile(column, len(batch)) for name, column in sample.items()}
-        for i, (name, order) in enumerate(batch):
+        for i, (name, repeat) in enumerate(batch):
+            order = np.random.default_rng([seed, repeat, *name.encode()]).permutation(n_rows)
             columns[name][i * n_rows : (i + 1) * n_rows] = sample[name][order]
         for (name, _), part in zip(batch, np.split(scorer(columns), len(batch)), strict=True):
-            scores[name].append(part)
-    yield from scores.items()
-
-
-def _orders(name: str, n_rows: int, repeats: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
-    import numpy as np
-
-    random = np.random.default_rng([seed, *name.encode()])
-    return (random.permutation(n_rows) for _ in range(repeats))
+            own.append(part)
+            if len(own) == repeats:  # copies of a feature stand together: what was measured can be forgotten
+                yield name, own
+                own = []
+    yield from ((name, []) for name in sample if name not in varying)
 
 
 def _drop(own: _Measured, shuffled: list[_Measured]) -> tuple[float, float, int]:

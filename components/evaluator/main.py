@@ -66,8 +66,8 @@ def run(context: Context[EvaluatorParams]) -> None:
     )
     document = summary(measured, plan, decision, params, task)
     write_report(evaluation, metrics_table(measured, params.confidence), document, decision)
+    evaluation.write_json(PLOTS_FILE, draw_judged(job, scorers[Role.CANDIDATE], params))  # the last job is the judged
     identity = {f"{name}_digest": digests.get(role, "") for name, role in _NAMED}
-    evaluation.write_json(PLOTS_FILE, draw_judged(job, scorers[Role.CANDIDATE], params))
     evaluation.metadata.update(**headline(measured), **identity)
     context.decide(decision, blessing, **identity)
 

@@ -40,7 +40,7 @@ class PermutationImportance(Params):
     repeats: int = Field(default=5, ge=0, le=100)
     """How often each feature is shuffled, in [0, 100]; 0 measures no importance."""
     max_rows: int = Field(default=4096, ge=2)
-    """Most rows of the judged split to do it on [rows], evenly spaced."""
+    """Most rows of the judged split to do it on [rows], evenly spaced; very many features get fewer rows each."""
     metric: Literal["by_task", ImportanceMetric] = "by_task"
     """What gets worse (`loss`: cross-entropy or squared error); `by_task`: `auc` for two classes, else `skill`."""
 

@@ -123,6 +123,22 @@ def test_equal_seeds_and_other_features_change_nothing() -> None:
     assert importance(linear, columns, label, seed=1)["x"] != all_["x"]
 
 
+def test_a_wide_table_is_scored_in_batches_and_no_copy_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns, label = regression(400, seed=2)
+    seen: list[int] = []
+
+    def counting(given) -> np.ndarray:
+        seen.append(len(given["x"]))
+        return linear(given)
+
+    whole = importance(counting, columns, label)
+    assert seen == [400, 15 * 400]  # the model's own scores, then three features shuffled five times
+    monkeypatch.setattr("components.evaluator.importance._BATCH_ROWS", 900)
+    seen.clear()
+    assert importance(counting, columns, label) == whole
+    assert seen == [400, *[800] * 7, 400]
+
+
 def test_where_the_metric_is_undefined_nothing_is_said() -> None:
     columns, _ = regression(50, seed=0)
     assert importance(linear, columns, np.ones(50), BINARY, "auc") == {}

@@ -199,7 +199,9 @@ def test_a_reported_split_may_be_thinned_and_says_so(evaluate: Run, models: Call
     assert (judged["rows"], judged["sampled"]) == (12_000, False)
 
 
-def test_what_is_drawn_lies_beside_the_metrics(evaluate: Run, models: Callable[..., Model]) -> None:
+def test_what_is_drawn_lies_beside_the_metrics(
+    evaluate: Run, models: Callable[..., Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = evaluate(models(noise=0.4), models(), importance={"max_rows": 3000})
     evaluation = result.outputs["evaluation"]
     assert isinstance(evaluation, ModelEvaluation)
@@ -217,6 +219,11 @@ def test_what_is_drawn_lies_beside_the_metrics(evaluate: Run, models: Callable[.
     assert isinstance(without, ModelEvaluation)
     assert (without.read_plots().importance, without.read_plots().importance_metric) == ((), "")
     assert without.read_plots().candidate == plots.candidate
+    monkeypatch.setattr("components.evaluator.drawing._MOST_SCORED", 1)  # as with very many features
+    wide = evaluate(models(noise=0.4), importance={"max_rows": 3000}).outputs["evaluation"]
+    assert isinstance(wide, ModelEvaluation)
+    few, many = ({one.feature: one.upper - one.lower for one in p.importance} for p in (wide.read_plots(), plots))
+    assert few["hour"] > 2 * many["hour"]  # 200 rows and not 3,000
 
 
 @pytest.mark.slow
