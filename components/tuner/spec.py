@@ -35,6 +35,8 @@ class TunerParams(Params):
     base: TrainingSettings = TrainingSettings()
     """Everything about the training that is not searched: what the trainer has, by the same names. Only
     `train_split` of it is ever read."""
+    model_fn: str = ""
+    """The trainer's `model_fn`, instead of one in `base`, so that `{file: model.py}` can stand for it."""
     space: dict[str, Dimension] = {}
     """What to search, by parameter of the training, each with its `kind`. Empty: learning rate, batch size and l2, and
     for a network with hidden layers their widths and dropout, around what `base` says."""
@@ -72,6 +74,14 @@ class TunerParams(Params):
         return self
 
     @model_validator(mode="after")
+    def _has_one_network(self) -> Self:
+        if self.model_fn.strip() and self.base.model_fn.strip():
+            raise ValueError("'model_fn' is also in 'base'; give one of them")
+        if self.model_fn.strip() and self.base.members > 1:
+            raise ValueError("'model_fn' makes one network; leave 'base.members' at 1")
+        return self
+
+    @model_validator(mode="after")
     def _measures_what_the_task_has(self) -> Self:
         known = OBJECTIVES[self.base.task]
         if self.objective not in known:
@@ -105,7 +115,7 @@ class TunerParams(Params):
     @property
     def searched(self) -> dict[str, Any]:
         """What is searched, by parameter: the declared space, or the usual one."""
-        return dict(self.space or default_space(self.base))
+        return dict(self.space or default_space(self.settings({})))
 
     def settings(self, parameters: Mapping[str, Any]) -> TrainingSettings:
         """What one trial trains with.
@@ -113,7 +123,9 @@ class TunerParams(Params):
         It holds nothing out itself, which the search does, and calibrates nothing, which moves no loss that the
         search looks at.
         """
-        own = {"holdout_fraction": 0.0, "calibration": "none"}
+        own: dict[str, Any] = {"holdout_fraction": 0.0, "calibration": "none"}
+        if self.model_fn.strip():
+            own["model_fn"] = self.model_fn
         return self.base.model_validate({**self.base.model_dump(), **own, **parameters})
 
 

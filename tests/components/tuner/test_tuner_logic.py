@@ -154,6 +154,8 @@ def test_the_usual_space_is_allowed_and_has_the_training_as_it_is_inside(given: 
     "given", [{"hidden_units": ()}, {"architecture": "linear"}, {"model_fn": "def model_fn(): ..."}]
 )
 def test_without_hidden_layers_there_are_no_widths_to_search(given: dict[str, Any]) -> None:
+    if "model_fn" in given:
+        assert set(TunerParams(**given).searched) == {"learning_rate", "batch_size", "l2"}
     assert set(default_space(TrainingSettings(**given))) == {"learning_rate", "batch_size", "l2"}
 
 
@@ -171,6 +173,8 @@ def test_without_hidden_layers_there_are_no_widths_to_search(given: dict[str, An
         ({"space": {"l2": {"kind": "float", "low": 0, "high": 0.1, "log": True}}}, "'low' must be above 0"),
         ({"space": {"l2": {"kind": "flot", "low": 0, "high": 0.1}}}, "space.l2"),
         ({"space": {"l2": {"kind": "float", "low": 0, "hihg": 0.1}}}, "did you mean 'high'"),
+        ({"model_fn": "def model_fn(): ...", "base": {"model_fn": "x"}}, "'model_fn' is also in 'base'"),
+        ({"model_fn": "def model_fn(): ...", "base": {"members": 2}}, "leave 'base.members' at 1"),
         ({"objective": "mae"}, "'objective' of task 'binary' is one of loss, auc, accuracy, not mae"),
         (
             {"objective": "r2", "base": {"task": "multiclass", "classes": ["a", "b"]}},

@@ -86,6 +86,23 @@ def test_folds_measure_every_row(tmp_path: Path) -> None:
     assert 0.5 < ranked.trials[0].value < 1
 
 
+def test_the_authors_own_network_is_searched(tmp_path: Path) -> None:
+    source = """
+import keras
+
+def model_fn(inputs, features, settings):
+    side = keras.ops.stack([inputs["x"][:, 0], inputs["noise"][:, 0]], axis=1)
+    return keras.layers.Dense(1)(keras.layers.Dense(settings.embedding_max, "relu")(side))
+"""
+    space = {"embedding_max": {"kind": "categorical", "choices": [4, 8]}}
+    params = {**PARAMS, "base": {"epochs": 3, "batch_size": 64}, "model_fn": source, "space": space, "trials": 2}
+    study = tune(tmp_path / "out", write_rows(tmp_path), params).read()
+    assert {trial.state for trial in study.trials} == {"complete"}
+    assert study.best_parameters["embedding_max"] in (4, 8)
+    with pytest.raises(BadInput, match="model_fn, line 2: NameError: name 'nothing' is not defined"):
+        tune(tmp_path / "bad", write_rows(tmp_path), {**params, "model_fn": "def model_fn(i, f, s):\n    nothing"})
+
+
 def test_refuses_a_split_that_is_not_there_and_labels_that_do_not_suit(tmp_path: Path) -> None:
     given = write_rows(tmp_path)
     with pytest.raises(BadInput, match="there is no split 'trian'; there are eval, test, train"):
