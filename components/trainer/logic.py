@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import keyword
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,20 @@ def shown(parameters: Mapping[str, Any]) -> str:
         'hidden_units=[32], learning_rate=0.01'
     """
     return ", ".join(f"{name}={json.dumps(parameters[name])}" for name in sorted(parameters))
+
+
+def must_be_servable(names: Iterable[str]) -> None:
+    """Refuse raw features that no TensorFlow signature can have as an input.
+
+    Raises:
+        BadInput: A name is one of Python's keywords (author of the pipeline).
+    """
+    for name in names:
+        if keyword.iskeyword(name):
+            raise BadInput(
+                f"a model cannot have an input called {name!r}: Python keeps the word to itself",
+                f"Give the column another name where it is read (columns: {{{name}_: {name}}})",
+            )
 
 
 def facts(history: Sequence[Mapping[str, Any]], kept: int, seed: int) -> dict[str, str | int | float]:

@@ -22,6 +22,7 @@ def run(context: Context[TrainerParams]) -> None:
     graph = context.input("transform_graph", TransformGraph)
     transformed = context.input("transformed_examples", TransformedExamples)
     spec = FeatureSpec.model_validate_json(graph.read_text(FEATURES_FILE))
+    logic.must_be_servable(spec.raw)
     train = rows.read(transformed, params.train_split, spec, params)
     evaluation = rows.read(transformed, params.eval_split, spec, params)
 

@@ -5,8 +5,8 @@ import doctest
 import numpy as np
 import pytest
 
-from components.trainer.logic import golden_rows
-from penstock.sdk import PenstockError
+from components.trainer.logic import golden_rows, must_be_servable
+from penstock.sdk import BadInput, PenstockError
 from penstock.training import checks, folds, logic, metrics, rows
 
 
@@ -86,3 +86,9 @@ def test_what_is_not_finite_or_does_not_fall_is_said():
     for after in (0.7, float("nan")):
         with pytest.raises(PenstockError, match=r"did not fall: 0\.7 before"):
             checks.must_have_fallen(0.7, after, "10 steps")
+
+
+def test_a_column_that_no_signature_can_take_is_told_before_training():
+    must_be_servable(["age", "class_", "type"])
+    with pytest.raises(BadInput, match=r"input called 'class'.*\(columns: \{class_: class\}\)"):
+        must_be_servable(["age", "class"])
