@@ -68,7 +68,7 @@ def _in_process(tracer: Tracer, batches: analysis.Batches) -> Fitted:
         raise PenstockError(f"preprocessing_fn: called again, it has other analyzers than before: {names}")
     return Fitted(
         transform=traced,
-        schema=tracer.schema(traced, results),
+        schema=traced.schema(),
         needed=traced.needed(),
         assets=traced.assets(),
         save=lambda folder: tf.saved_model.save(traced.module, str(folder)),

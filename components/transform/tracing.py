@@ -61,6 +61,47 @@ class Traced:
             needed[output] = {names[source.op.name] for source in sources if source.op.name in names}
         return needed
 
+    def schema(self) -> Any:
+        """Infer TFMD's schema of what comes out: types, shapes, and the ranges of categories that analyzers found.
+
+        TFT traces the function once more for this, because a traced graph gives nothing but its outputs. What it notes
+        of ranges needs no input, though, and can be cut out of the graph that is there.
+        """
+        from tensorflow_transform import schema_inference as inference
+
+        # Tracing ends each output in an identity; notes are about the tensor before it.
+        ends = {name: tensor.op for name, tensor in self.outputs.items() if tensor.op.type == "Identity"}
+        names = {operation.inputs[0].name: name for name, operation in ends.items()}
+        ranges = inference._get_schema_overrides(
+            self.graph,
+            names,
+            inference._TF_METADATA_TENSOR_COLLECTION,
+            [inference._TF_METADATA_TENSOR_MIN_COLLECTION, inference._TF_METADATA_TENSOR_MAX_COLLECTION],
+        )
+        annotations = inference._get_schema_overrides(
+            self.graph,
+            names,
+            inference._TF_METADATA_EXTRA_ANNOTATION,
+            [inference._TF_METADATA_EXTRA_ANNOTATION_TYPE_URL, inference._TF_METADATA_EXTRA_ANNOTATION_PROTO],
+            inference._TF_METADATA_EXTRA_ANNOTATION_GLOBAL,
+        )
+        notes = self._constants({**ranges, **annotations})
+        notes[inference._METADATA_SPARSE_OUTPUT_OVERRIDES_FIELD] = []
+        return inference.infer_feature_schema_v2(self.outputs, lambda: notes, evaluate_schema_overrides=True)
+
+    def _constants(self, notes: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        """Compute what needs no input: names become tensors, tensors of the graph eager ones."""
+        import tensorflow as tf
+        from tensorflow.python.eager import wrap_function
+
+        holder = wrap_function.VariableHolder(share_variables=True)
+        wanted = [note for about in notes.values() for note in about if not isinstance(note, str)]
+        known = iter(wrap_function.WrappedFunction(self.graph, variable_holder=holder).prune([], wanted)())
+        return {
+            key: [tf.constant(note) if isinstance(note, str) else next(known) for note in about]
+            for key, about in notes.items()
+        }
+
     def assets(self) -> dict[str, str]:
         """The vocabularies' files by the names that the function gave them."""
         from tensorflow_transform import annotators
@@ -106,22 +147,6 @@ class Tracer:
         )
         inputs = tf2_utils.get_structured_inputs_from_func_graph(concrete.graph)
         return Traced(module, concrete.graph, inputs, concrete.structured_outputs)
-
-    def schema(self, traced: Traced, results: Results) -> Any:
-        """Infer TFMD's schema of what comes out: types, shapes, and the ranges of categories that analyzers found."""
-        import tensorflow as tf
-        from tensorflow_transform import schema_inference
-
-        def function(inputs: Mapping[str, Any]) -> dict[str, Any]:
-            # TFT finds results by the names of tensors, and a name is numbered when it is taken: an analyzer that is
-            # called like a column would miss its result here, where inputs have no names of their own.
-            named = {name: tf.identity(tensor, name=name) for name, tensor in inputs.items()}
-            return self.function({name: tf.identity(tensor, name=f"{name}_copy") for name, tensor in named.items()})
-
-        metadata = schema_inference.get_traced_metadata_fn(
-            function, traced.inputs, self._context(tf.Module(), results), evaluate_schema_overrides=True
-        )
-        return schema_inference.infer_feature_schema_v2(traced.outputs, metadata, evaluate_schema_overrides=True)
 
     def _context(self, module: Any, results: Results | None) -> Any:
         from tensorflow_transform import graph_context
