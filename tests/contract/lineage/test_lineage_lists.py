@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from penstock.lineage.errors import UnknownRun
+from penstock.lineage.errors import UnknownArtifact, UnknownRun
 from penstock.lineage.listing import RunFilter, RunIndex
 from penstock.lineage.mlmd import queries
 from penstock.lineage.port import LineageStore
@@ -107,3 +110,18 @@ def test_a_run_is_found_by_the_beginning_of_its_id_or_as_the_latest(store: Linea
     for unknown in (f"{at}20260101T12", f"{at}20260101t11", f"{at}%", "' OR '1'='1", ""):
         with pytest.raises(UnknownRun, match="no run"):
             store.run(unknown)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reference=st.text(st.characters(), max_size=40))
+@example(reference="' OR 1=1 --")
+@example(reference="%' OR name LIKE '%")
+@example(reference="\\' UNION SELECT")
+@example(reference="\0")
+@example(reference="0" * 4000)
+def test_whatever_is_asked_for_is_known_or_unknown(store: LineageStore, make: Any, reference: str) -> None:
+    for question in (store.run, store.artifact):
+        with contextlib.suppress(UnknownRun, UnknownArtifact):
+            question(reference)
+    assert store.runs(f"{make.pipeline}{reference}") == []
+    assert store.runs(where=RunFilter(pipeline=make.pipeline, text=reference)) == []

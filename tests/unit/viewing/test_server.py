@@ -10,9 +10,12 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from penstock.artifacts.digest import digest_tree
 from penstock.lineage.address import sqlite_url
@@ -323,3 +326,19 @@ def test_an_artifact_in_a_single_file(tmp_path: Path) -> None:
     with serving(tmp_path / "home") as (address, _):
         assert f'href="/artifacts/{number}/files/report.html"' in httpx.get(f"{address}/artifacts/{number}").text
         assert httpx.get(f"{address}/artifacts/{number}/raw/report.html").text == "<p>x</p>"
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    start=st.sampled_from(["/", "/runs/", "/artifacts/", "/artifacts/7/files/", "/compare?run=", "/?"]),
+    rest=st.text(max_size=60),
+)
+@example(start="/artifacts/", rest="9" * 30)
+@example(start="/artifacts/", rest="-1")
+@example(start="/?", rest="page=%FF&state=%00&text=%ED%A0%80")
+@example(start="/compare?", rest="run=latest&" * 9)
+def test_no_address_breaks_it(client: httpx.Client, start: str, rest: str) -> None:
+    known = "?=&%" if "?" in start else "%"
+    answer = client.get(start + quote(rest, safe=known) if rest.isascii() else start + quote(rest))
+    assert answer.status_code in (200, 400, 404)
+    assert "Traceback" not in answer.text
