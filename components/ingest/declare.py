@@ -170,7 +170,7 @@ class Split(Declaration):
     `{eval: 2013-10-01T04:00:00Z}` puts everything earlier into `train`."""
     group: tuple[str, ...] = ()
     """The columns whose values belong together: all rows of a group are in one split. For `hash` they are what is
-    hashed, or, if empty, all that the row puts out; for the others it is checked."""
+    hashed; empty: all that the row puts out, so that equal rows are in one split. For the others it is checked."""
     fractions: dict[SplitName, float] = {"train": 0.8, "eval": 0.2}
     """For `hash`: the share of the groups [fraction], each in (0, 1], summing to 1."""
     values: dict[SplitName, tuple[Value, ...]] = {}

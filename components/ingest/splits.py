@@ -126,26 +126,35 @@ def hash_keys(columns: list[pa.ChunkedArray]) -> npt.NDArray[np.uint64]:
 def hash_rows(columns: list[pa.ChunkedArray]) -> npt.NDArray[np.uint64]:
     """Hash rows by what they hold, wherever they stand, the same on every machine.
 
-    Equal rows are numbered, and each is hashed with its number: they spread as all others do. Numbers count by their
-    bits, so a column must not change its type between runs.
+    Numbers and times count by their bits, so a column must not change its type between runs.
 
     Returns:
-        Shape (n_rows,), uint64, uniform.
+        Shape (n_rows,), uint64, uniform over different rows; equal rows have one hash.
     """
     import numpy as np
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     mixed = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
-        if pa.types.is_int64(column.type) or pa.types.is_float64(column.type):
-            plain = pc.add(column, 0) if pa.types.is_float64(column.type) else column  # -0.0 is 0.0
-            bits = pc.fill_null(plain, 0).to_numpy().view(np.uint64)
-            mixed = _splitmix64(mixed ^ np.where(pc.is_null(column).to_numpy(), _MISSING, bits))
-        else:
-            mixed = _splitmix64(mixed ^ hash_keys([column]))
-    return _splitmix64(mixed ^ pd.Series(mixed).groupby(mixed).cumcount().to_numpy().astype(np.uint64))
+        mixed = _splitmix64(mixed ^ _bits(column))
+    return mixed
+
+
+def _bits(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """A number for each value, equal exactly where the values are, but for strings, where it is a hash."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_floating(column.type):
+        column = pc.add(column, 0.0)  # -0.0 is 0.0
+    elif pa.types.is_date32(column.type):
+        column = column.cast(pa.int32()).cast(pa.int64())
+    elif pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64())
+    elif not pa.types.is_int64(column.type):
+        return hash_keys([column])
+    bits = pc.fill_null(column, 0).to_numpy().view(np.uint64)
+    return np.where(pc.is_null(column).to_numpy(), np.uint64(_MISSING), bits)
 
 
 def _columns(table: pa.Table, names: Sequence[str]) -> list[pa.ChunkedArray]:

@@ -95,9 +95,11 @@ def test_without_a_group_a_row_goes_by_what_it_holds_wherever_it_stands() -> Non
     assert 3100 < sides[0]["train"].sum() < 3300  # 3,200 +- 4 standard deviations
 
 
-def test_equal_rows_spread_as_all_others_do() -> None:
-    masks = split_rows(Split(by="hash", fractions={"train": 0.5, "eval": 0.5}), pa.table({"x": [1] * 10_000}), ["x"])
-    assert 4800 < masks["train"].sum() < 5200  # 5,000 +- 4 standard deviations
+def test_equal_rows_are_never_on_both_sides() -> None:
+    masks = split_rows(Split(by="hash"), pa.table(ROWS), list(ROWS))
+    sides = [{tuple(row.values()) for row in pa.table(ROWS).filter(pa.array(m)).to_pylist()} for m in masks.values()]
+    assert sides[0] & sides[1] == set()
+    assert len(sides[0] | sides[1]) == len(set(zip(*ROWS.values(), strict=True)))
 
 
 def test_only_what_is_put_out_decides() -> None:
@@ -109,20 +111,16 @@ def test_only_what_is_put_out_decides() -> None:
 
 def test_hashes_of_rows_never_change() -> None:
     # Another value here means that every such split, of every user, has changed.
+    day = pa.chunked_array([pa.array([15706, None, 15706], pa.date32())])
+    at = day.cast(pa.timestamp("us"))
     columns = [
         pa.chunked_array([[1, None, 1]]),
-        pa.chunked_array([[0.5, -0.0, 0.5]]),
+        pa.chunked_array([[0.0, 0.5, -0.0]]),
         pa.chunked_array([["a", None, "a"]]),
     ]
-    first, second, third = (int(h) for h in hash_rows(columns))
-    assert first != third  # the second of two equal rows
-    plain = [int(h) for h in hash_rows([pa.chunked_array([[1, None]]), pa.chunked_array([[0.5, 0.0]])])]
-    assert (first, second, third, plain) == (
-        7876995672682857897,
-        10444371796864729630,
-        15765610438575702332,
-        [4603036923826625247, 9271759356047530030],
-    )
+    first, second, third = (int(h) for h in hash_rows([*columns, day, at]))
+    assert first == third
+    assert (first, second) == (2993577079967163731, 140159037807363068)
 
 
 def test_groups_are_checked_where_something_else_decides() -> None:
