@@ -24,6 +24,8 @@ _CALL_STEPS = 250
 """Steps of one call of the compiled function: how often progress is told."""
 _HANDFUL_ROWS = 16
 _HANDFUL_STEPS = 200
+_HANDFUL_LOOK = 40
+"""After how many steps to look whether it is enough already [steps]."""
 _HANDFUL_RATE = 0.01
 _HANDFUL_SHARE = 0.2
 """Of what could be learnt by heart, how much must be [fraction]."""
@@ -70,18 +72,20 @@ def check_overfit(loop: Loop, train: Rows, target: Target, settings: TrainingSet
     least = _least_loss(target, few)
     if settings.architecture == "linear" or not least < constant:
         return
-    before = loop.state()
-    losses = loop.steps(
-        loop.place(few, np.ones((len(few), settings.members), np.float32)),
-        np.tile(np.arange(len(few), dtype=np.int32), _HANDFUL_STEPS),
-        np.full(_HANDFUL_STEPS, max(settings.learning_rate, _HANDFUL_RATE), np.float32),
-        first=0,
-        batch_size=len(few),
-    )
-    checks.must_be_finite("loss", losses, f"while learning {len(few)} rows by heart")
-    reached = target.loss(few.label, together(loop.predict(few), None))
+    enough = constant - _HANDFUL_SHARE * (constant - least)
+    before, reached = loop.state(), constant
+    placed = loop.place(few, np.ones((len(few), settings.members), np.float32))
+    order = np.tile(np.arange(len(few), dtype=np.int32), _HANDFUL_STEPS)
+    rates = np.full(_HANDFUL_STEPS, max(settings.learning_rate, _HANDFUL_RATE), np.float32)
+    for first in range(0, _HANDFUL_STEPS, _HANDFUL_LOOK):
+        here = rates[first : first + _HANDFUL_LOOK]
+        losses = loop.steps(placed, order, here, first=first, batch_size=len(few))
+        checks.must_be_finite("loss", losses, f"while learning {len(few)} rows by heart")
+        reached = target.loss(few.label, together(loop.predict(few), None))
+        if reached < enough:
+            break
     loop.restore(before)
-    if not reached < constant - _HANDFUL_SHARE * (constant - least):
+    if not reached < enough:
         raise PenstockError(
             f"the network cannot even learn {len(few)} rows by heart: after {_HANDFUL_STEPS} steps its loss is "
             f"{reached:.4g}, always answering the mean has {constant:.4g}",
