@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from components.reporter.logic import parts
 from penstock.reporting.page import render, render_comparison
@@ -92,6 +93,8 @@ def test_it_works_in_the_frame_that_kubeflow_shows_it_in(visit: Visiting, pages:
     assert inside.locator("#slices-1-1 tbody tr").first.locator("th").inner_text() == "overall"
     inside.get_by_role("button", name="Dark theme").click()
     assert inside.locator("html").get_attribute("data-theme") == "dark"
+    inside.get_by_role("navigation").get_by_role("link", name="Lineage").click()
+    expect(inside.locator("#h-lineage")).to_be_in_viewport()
     visited.assert_quiet()
 
 

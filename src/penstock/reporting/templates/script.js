@@ -62,5 +62,16 @@
       told.textContent = words.length ? `${shown} of ${table.tBodies[0].rows.length}` : "";
     });
   }
+  // links within the page: they unfold what they lead into, and work in a frame that has no address of its own
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    const target = link && document.getElementById(decodeURIComponent(link.getAttribute("href").slice(1)));
+    if (!target) return;
+    for (let e = target.closest("details"); e; e = e.parentElement.closest("details")) e.open = true;
+    if (location.protocol !== "about:") return;
+    event.preventDefault();
+    target.scrollIntoView();
+    target.focus({ preventScroll: true });
+  });
   addEventListener("beforeprint", () => document.querySelectorAll("details:not(.data)").forEach((d) => { d.open = true; }));
 })();
