@@ -40,7 +40,7 @@ def with_tfma_estimates(job: Job, own: Measurement) -> Measurement:
     Args:
         job: What to measure.
         own: The same, measured by the vectorised engine: it gives the standard errors of the metrics it knows, and
-            the estimates of those that TFMA does not (`cost`).
+            the estimates of those that TFMA does not (`cost`, `skill`).
 
     Returns:
         The measurement with TFMA's estimates.
@@ -48,10 +48,13 @@ def with_tfma_estimates(job: Job, own: Measurement) -> Measurement:
     Raises:
         PenstockError: TFMA computed no metric of a planned name (caller: name it in its `config`).
     """
+    asked = [m for m in job.plan.metrics if m.class_name not in ("", SKILL)]
+    if not asked:
+        return own
     found = _read(_analyse(job, _folder(job.scratch, job.split)))
     values = {role: array.copy() for role, array in own.values.items()}
     errors = {role: array.copy() for role, array in own.errors.items()}
-    asked = [m for m in job.plan.metrics if m.class_name not in ("", SKILL) and not m.class_name.endswith("Plot")]
+    asked = [metric for metric in asked if not metric.class_name.endswith("Plot")]
     for metric in asked:
         if not any(_key(metric) == key for _, key, _ in found):
             given = ", ".join(sorted({name for _, (name, *_), _ in found}))
@@ -188,13 +191,14 @@ def _analyse(job: Job, folder: Path) -> str:
 def _complete(config: Any, plan: Plan) -> None:
     """Take out what TFMA does not know, and name the classes of every average, which it asks for."""
     for spec in config.metrics_specs:
-        for i in reversed(range(len(spec.metrics))):
-            if spec.metrics[i].class_name == SKILL:
-                del spec.metrics[i]
+        for metric in [metric for metric in spec.metrics if metric.class_name == SKILL]:
+            spec.metrics.remove(metric)
         if spec.HasField("aggregate") and not spec.aggregate.class_weights:
             averages = [metric.average for metric in plan.metrics if metric.average is not None]
             classes = range(1 + max(c for average in averages for c, _ in average.weights))
             spec.aggregate.class_weights.update(dict.fromkeys(classes, 1.0))
+    for spec in [spec for spec in config.metrics_specs if not spec.metrics]:
+        config.metrics_specs.remove(spec)
 
 
 def _read(output: str) -> dict[tuple[SliceKey, _Key, Role], _Found]:

@@ -134,7 +134,8 @@ def test_several_classes_agree_each_against_the_rest_and_on_average(
     config = {
         "slicing_specs": [{}, {"feature_keys": ["month"]}],
         "metrics_specs": [
-            {"metrics": whole},
+            {"metrics": whole[:1]},
+            {"metrics": whole[1:]},
             {"metrics": metrics, "aggregate": {"macro_average": True}, "binarize": {"class_ids": {"values": [0, 2]}}},
             {"metrics": metrics, "aggregate": {"micro_average": True}},
             {"metrics": renamed, "aggregate": {"weighted_macro_average": True, "class_weights": {"0": 1, "1": 2}}},
