@@ -1,5 +1,8 @@
 """Training as a whole on small tables whose law is known."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -213,3 +216,15 @@ def test_what_is_wrong_with_the_authors_module_is_said_in_one_line(source, messa
 def test_settings_that_do_not_go_together_are_bad_input(given, message):
     with pytest.raises(BadInput, match=message):
         TrainingSettings.parse(given, "train")
+
+
+def test_the_network_shown_in_the_readme_learns():
+    readme = (Path(__file__).parents[3] / "components/trainer/README.md").read_text()
+    source = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1]
+    features = {"age": TransformedFeature(kind="dense"), "income": TransformedFeature(kind="dense"),
+                "city": TransformedFeature(kind="index", size=4)}  # fmt: skip
+    rows = table(by_product)
+    rows = Rows(rows.dense[:, :2], rows.index, rows.tokens[:, :0], (rows.dense[:, 0] > 0).astype(np.float32))
+    spec = FeatureSpec(label="y", raw={}, transformed=features)
+    fitted = fit(TrainingSettings(**{**BASE, "epochs": 5}, model_fn=source), spec, rows)
+    assert fitted.history[fitted.kept]["holdout"]["auc"] > 0.95
