@@ -37,6 +37,7 @@ def test_what_the_trainer_cannot_use_is_told(best, message):
         logic.tuned(TrainerParams(task="regression"), study(**best))
 
 
+@pytest.mark.slow
 def test_the_model_says_what_it_was_trained_with(inputs, tmp_path: Path):
     tuning = Tuning(tmp_path / "tuning")
     tuning.write(study(hidden_units=[3], epochs=2))
