@@ -25,6 +25,7 @@ def command(home: Path, port: int, open_browser: bool) -> None:
       penstock --home /srv/penstock ui --port 0
     """
     import webbrowser
+    from functools import cache
 
     from penstock.cli.store import open_lineage
     from penstock.running.home import Home
@@ -35,4 +36,5 @@ def command(home: Path, port: int, open_browser: bool) -> None:
         if open_browser:
             webbrowser.open(address)
 
-    serve(Source(home, lambda: open_lineage(home), alive=lambda run_id: Home(home).is_alive(run_id)), port, ready)
+    place = cache(lambda: Home(home))  # made only where `open_lineage` found that something has run
+    serve(Source(home, lambda: open_lineage(home), alive=lambda run_id: place().is_alive(run_id)), port, ready)

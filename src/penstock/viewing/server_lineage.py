@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from penstock.lineage.errors import UnknownArtifact
 from penstock.lineage.listing import RunIndex, as_it_is
 from penstock.lineage.port import LineageStore
-from penstock.lineage.records import RunRecord
+from penstock.lineage.records import ArtifactRecord, RunRecord
 
 T = TypeVar("T")
 
@@ -30,6 +31,17 @@ class Lineage:
     def run(self, reference: str) -> RunRecord:
         """One run with its executions, as it stands: see `LineageStore.run`."""
         return as_it_is(self.store.run(reference), self.alive)
+
+    def artifact(self, number: int) -> ArtifactRecord:
+        """One artifact by its number, and by nothing else that such digits may mean.
+
+        Raises:
+            UnknownArtifact: No artifact has it (caller).
+        """
+        found = self.store.artifact(str(number))
+        if found.id != number:
+            raise UnknownArtifact(f"no artifact has the number {number}")
+        return found
 
 
 class LineageThread:

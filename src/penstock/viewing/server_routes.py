@@ -111,14 +111,15 @@ class Site:
         return self._page(compare_page(runs, every=request.query_params.get("all") == "1"))
 
     async def _artifact(self, request: Request) -> Response:
-        number = str(request.path_params["number"])
-        around = await self._lineage.ask(lambda lineage: neighbourhood(lineage.store, number))
+        number = request.path_params["number"]
+        await self._lineage.ask(lambda lineage: lineage.artifact(number))
+        around = await self._lineage.ask(lambda lineage: neighbourhood(lineage.store, str(number)))
         listing = await asyncio.to_thread(server_files.list_files, around.artifacts[0].uri, self._home)
         return self._page(artifact_page(around, listing))
 
     async def _file(self, request: Request) -> Response:
-        name, number = request.path_params["name"], str(request.path_params["number"])
-        artifact = await self._lineage.ask(lambda lineage: lineage.store.artifact(number))
+        name, number = request.path_params["name"], request.path_params["number"]
+        artifact = await self._lineage.ask(lambda lineage: lineage.artifact(number))
 
         def look() -> server_files.Preview:
             return server_files.preview(server_files.locate(artifact.uri, name, self._home))
@@ -126,8 +127,8 @@ class Site:
         return self._page(file_page(artifact, name, await asyncio.to_thread(look)))
 
     async def _raw(self, request: Request) -> Response:
-        name, number = request.path_params["name"], str(request.path_params["number"])
-        artifact = await self._lineage.ask(lambda lineage: lineage.store.artifact(number))
+        name, number = request.path_params["name"], request.path_params["number"]
+        artifact = await self._lineage.ask(lambda lineage: lineage.artifact(number))
 
         def read() -> tuple[bytes, str]:
             return server_files.read_raw(server_files.locate(artifact.uri, name, self._home))

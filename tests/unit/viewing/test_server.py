@@ -222,6 +222,7 @@ class TestArtifact:
         assert "lies in a store (s3://)" in text(client.get(f"/artifacts/{numbers['raw']}"))
         assert "its files are gone" in text(client.get(f"/artifacts/{numbers['examples']}"))
         assert client.get("/artifacts/99999").status_code == 404
+        assert client.get("/artifacts/444444").status_code == 404  # the beginning of a digest
 
 
 class TestGuard:
