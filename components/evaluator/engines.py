@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.evaluator.kernel import Kernel
 from components.evaluator.measurement import Measurement, Role, difference, significant
 from components.evaluator.metrics import labels_of
 from components.evaluator.plan import Plan
-from components.evaluator.resampling import Kernel, standard_errors
+from components.evaluator.resampling import standard_errors
 from components.evaluator.shares import with_least_errors
 from components.evaluator.slices import cut
 from penstock.artifacts import Model

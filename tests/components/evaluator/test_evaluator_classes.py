@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.evaluator.kernel import Kernel
 from components.evaluator.main import SPEC, run
 from components.evaluator.measurement import Role
 from components.evaluator.plan import OVERALL, Plan, Threshold, full_plan, make_plan, read_eval_config
-from components.evaluator.resampling import Kernel, standard_errors
+from components.evaluator.resampling import standard_errors
 from components.evaluator.slices import Sliced
 from components.evaluator.spec import EvaluatorParams
 from components.evaluator.tasks import why_not_comparable

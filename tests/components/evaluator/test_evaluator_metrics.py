@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from components.evaluator.curves import curve_bins
+from components.evaluator.kernel import Kernel
 from components.evaluator.measurement import Role
 from components.evaluator.metric_specs import PlannedMetric
 from components.evaluator.metrics import METRICS, cost_metric
 from components.evaluator.plan import OVERALL
-from components.evaluator.resampling import Kernel
 from components.evaluator.slices import Sliced
 
 LABEL = [1, 1, 1, 0, 0, 0, 0, 0]

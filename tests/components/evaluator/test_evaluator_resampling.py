@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from components.evaluator.kernel import Kernel
 from components.evaluator.measurement import Role, interval, significant, student_quantile
 from components.evaluator.metric_specs import PlannedMetric
 from components.evaluator.metrics import METRICS
 from components.evaluator.plan import OVERALL, Slicing
-from components.evaluator.resampling import _POISSON_TABLE, Kernel, standard_errors
+from components.evaluator.resampling import _POISSON_TABLE, standard_errors
 from components.evaluator.slices import cut, slice_name
 
 METRIC_NAMES = ["ExampleCount", "AUC", "BinaryAccuracy", "MeanPrediction", "Recall"]

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from components.evaluator.kernel import Kernel
 from components.evaluator.measurement import Role
 from components.evaluator.metric_specs import PlannedMetric
 from components.evaluator.metrics import skill_metric
 from components.evaluator.plan import OVERALL
-from components.evaluator.resampling import Kernel
 from components.evaluator.slices import Sliced
 from penstock.artifacts.task import Task
 
