@@ -181,18 +181,10 @@ def _explained(path: Path, load: Callable[[], Any]) -> Any:
 
 
 def _component_folders(root: Path) -> dict[str, Path]:
-    """Folders by component, sorted: the project's and those that come with Penstock.
-
-    Raises:
-        BadInput: The project has a component with the name of one of Penstock's: Python could import only one of them.
-    """
-    standard = standard_root() or root
-    ours = {folder.name: folder for folder in _folders(standard / COMPONENTS, "spec.py")}
-    own = {folder.name: folder for folder in _folders(root / COMPONENTS, "spec.py")}
-    taken = sorted(name for name in own.keys() & ours.keys() if own[name].resolve() != ours[name].resolve())
-    if taken:
-        raise BadInput(f"{own[taken[0]]}: Penstock has a component of that name", "Give yours another one")
-    return dict(sorted((ours | own).items()))
+    """Folders by component, sorted: the project's and those that come with Penstock."""
+    roots = dict.fromkeys((standard_root() or root, root))
+    found = {folder.name: folder for place in roots for folder in _folders(place / COMPONENTS, "spec.py")}
+    return dict(sorted(found.items()))
 
 
 def _folders(parent: Path, marker: str) -> list[Path]:
