@@ -33,7 +33,6 @@ class Loop:
         self.model = model
         self._target = target
         self._members = settings.members
-        self._decays = settings.optimizer == "adamw"
         self.optimizer = _optimizer(settings)
         self.optimizer.build(model.trainable_variables)
         self._matrices = _signature(like)
