@@ -128,7 +128,7 @@ def choose_training(profile: Profile) -> dict[str, Any]:
         ),
         "holdout": Because("last", "The rows are in the order of time.")
         if by_time
-        else Because("random", "Each member leaves out other rows, so that together they learn from all."),
+        else Because("random", "From everywhere, whatever the rows are sorted by; other ones for each member."),
         "calibration": "linear",
         "seed": 1,
     }

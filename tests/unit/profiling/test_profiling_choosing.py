@@ -190,4 +190,6 @@ def test_the_hold_out_of_a_table_in_time_is_its_end():
     days = np.array(["2020-01-01"], "datetime64[D]") + np.arange(2000)
     by_time, by_chance = tasks({**customers(), "day": days}, time_column="day")["train"], tasks(customers())["train"]
     assert (by_time["holdout"], by_chance["holdout"]) == ("last", "random")
+    mixed = tasks({**customers(), "day": np.random.default_rng(0).permutation(days)}, time_column="day")["train"]
+    assert mixed["holdout"] == "random"  # the end of the file is not the end of the time
     assert by_chance["members"] == 8 and by_chance["calibration"] == "linear"
