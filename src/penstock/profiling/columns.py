@@ -151,16 +151,16 @@ def _moments(numbers: npt.NDArray[Any]) -> dict[str, float | None]:
     """Mean and skewness, None where they are no numbers."""
     import numpy as np
 
-    with np.errstate(all="ignore"):
-        mean = float(numbers.mean())
+    with np.errstate(all="ignore"):  # of huge numbers the powers are infinite: then they have no skewness
+        mean = numbers.mean(dtype=np.float64)
         centred = numbers - mean
         squared = centred * centred
-        spread = float(np.sqrt(squared.mean()))
+        spread = np.sqrt(squared.mean())
         squared *= centred
-        skewness = float(squared.mean()) / spread**3 if spread else 0.0
+        skewness = squared.mean() / spread**3 if spread else np.float64(0)
     return {
-        "mean": mean if np.isfinite(mean) else None,
-        "skewness": round(skewness, 3) if np.isfinite(skewness) else None,
+        "mean": float(mean) if np.isfinite(mean) else None,
+        "skewness": round(float(skewness), 3) if np.isfinite(skewness) else None,
     }
 
 

@@ -30,6 +30,11 @@ def test_skewness_is_the_third_standardised_moment():
     assert profiled([0.0, 0.0, 0.0, 1.0]).skewness == pytest.approx(1.155, abs=1e-3)
 
 
+def test_numbers_too_large_or_too_small_for_powers_have_no_skewness():
+    assert profiled([0.0, 1e120, 5e120]).skewness is None
+    assert profiled([0.0, 1e-200, 3e-200]).skewness in (0.0, None)
+
+
 def test_moments_have_their_range_as_iso_text():
     days = profiled([datetime.date(2020, 1, 5), datetime.date(2019, 12, 31), None])
     assert (days.role, days.type, days.least, days.greatest) == ("moment", "date", "2019-12-31", "2020-01-05")
