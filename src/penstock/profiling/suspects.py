@@ -27,6 +27,7 @@ _SHARE_AFTER = 0.05
 _MOST_PARTS = 200
 _EXACT = 1e-9
 """Share of the label's variance that a sum may leave."""
+_TINY, _ROUNDING = 1e-300, 1e-12
 _NO_WEIGHT = 1e-3
 """Standardised weight below which a column is no part of a sum."""
 
@@ -86,8 +87,9 @@ def find_sum(sample: pa.Table, columns: Sequence[ColumnProfile], label: LabelPro
     values = np.stack([there.column(c.name).to_numpy().astype(np.float64) for c in parts], axis=1)
     if not (np.isfinite(values).all() and np.isfinite(total).all()):
         return
-    values = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-300)
-    total = (total - total.mean()) / max(float(total.std()), 1e-300)
+    values, total = _standardised(values), _standardised(total)
+    if not total.any():
+        return
     weights, *_ = np.linalg.lstsq(values, total, rcond=None)
     if float(np.square(total - values @ weights).mean()) > _EXACT:
         return
@@ -96,6 +98,18 @@ def find_sum(sample: pa.Table, columns: Sequence[ColumnProfile], label: LabelPro
         f"the label is exactly a sum of {', '.join(names)}: if these are its parts, known only when it is, --drop them"
     )
     yield Finding(kind="label_is_sum", columns=names, text=text)
+
+
+def _standardised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Columns, or one, with mean 0 and variance 1; all 0 where the values differ by no more than rounding."""
+    import numpy as np
+
+    largest = np.abs(values).max(axis=0)
+    values = values / np.where(largest > _TINY, largest, 1.0)  # first of all, lest squares overflow
+    spread = values.std(axis=0)
+    centred = np.where(spread > _ROUNDING, values - values.mean(axis=0), 0.0)
+    standardised: npt.NDArray[np.float64] = centred / np.where(spread > _ROUNDING, spread, 1.0)
+    return standardised
 
 
 def find_dates_after(table: pa.Table, columns: Sequence[ColumnProfile], time: ColumnProfile) -> Iterator[Finding]:
