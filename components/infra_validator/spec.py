@@ -13,8 +13,8 @@ class InfraValidatorParams(Params):
     """
 
     tolerance: float = Field(default=1e-5, gt=0, lt=1)
-    """How far a served score, or that of any class, may lie from the trainer's own, in (0, 1): absolute for scores up to
-    1 in size, relative beyond."""
+    """How far a served score, or that of any class, may lie from the trainer's own, in (0, 1): absolute for scores up
+    to 1 in size, relative beyond."""
     timeout_seconds: float = Field(default=120.0, gt=0, le=3600)
     """How long the server may take from its start to its first prediction [s], and any answer after it."""
     max_p99_ms: float = Field(default=250.0, gt=0)
