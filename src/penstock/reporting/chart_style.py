@@ -17,6 +17,8 @@ HEIGHT = 200
 PLAIN, SHORT = ",.4~r", "~s"
 """How d3 writes numbers at an axis: with up to four digits, or thousands as `k`."""
 
+_TINY, _HUGE = 1e-30, 1e30
+"""Beyond these magnitudes numbers are drawn as nothing, or at the bound."""
 _CONFIG = {
     "background": "transparent",
     "padding": 4,
@@ -69,5 +71,12 @@ def colors_of(names: Sequence[str], colors: Sequence[str], *, legend: bool = Tru
 
 
 def rounded(value: float) -> float:
-    """Six digits are more than a picture shows, and half the bytes."""
-    return float(f"{value:.6g}")
+    """Six digits: more than a picture shows, and half the bytes. Vega's ticks end the process beyond the bounds.
+
+    Example:
+        >>> rounded(0.123456789), rounded(-5e-204), rounded(1e300)
+        (0.123457, 0.0, 1e+30)
+    """
+    if abs(value) < _TINY:
+        return 0.0
+    return float(f"{max(-_HUGE, min(value, _HUGE)):.6g}")

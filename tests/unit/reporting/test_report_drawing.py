@@ -73,6 +73,12 @@ def test_ids_are_the_charts_own_and_the_same_each_time() -> None:
     assert re.findall(r'id="([^"]+)"', drawn(clipped, "c2")) == ["c2-0"]
 
 
+@pytest.mark.parametrize("value", [-5e-204, 5e-324, 1e300, -1e308])
+def test_numbers_without_a_scale_of_their_own_are_drawn(value: float) -> None:
+    """Vega ends the whole process where it looks for ticks between numbers like these."""
+    ET.fromstring(drawn(charts.lines({"a": ((1.0, value),)}, "epoch", "loss", whole_x=True)))  # noqa: S314
+
+
 def test_a_histogram_shows_shares_whatever_the_totals() -> None:
     """10 rows and 1000 rows with the same shares give bars of the same height."""
     found = {name: Histogram(edges=(0.0, 1.0, 2.0), counts=(n, 3 * n)) for name, n in (("a", 1), ("b", 100))}
