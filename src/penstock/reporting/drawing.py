@@ -49,6 +49,7 @@ _HOLLOW = re.compile(r"<g></g>")
 _SHAPE = re.compile(r' (?:d|transform|x|y|x1|x2|y1|y2|width|height)="[^"]*"')
 _LONG_NUMBER = re.compile(r"(\d+\.\d{2})\d+")
 _HEAD = re.compile(r'^<svg [^>]*?width="([\d.]+)" height="([\d.]+)" viewBox="([^"]+)">')
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _REFERENCE = re.compile(r'(id="|url\(#|href="#)([A-Za-z_][\w-]*)')
 
 
@@ -66,7 +67,16 @@ def draw(chart: Chart, *, prefix: str = "chart") -> Figure:
     """
     import vl_convert
 
-    return Figure(svg=tidy(vl_convert.vegalite_to_svg(dict(chart.spec)), chart.says, prefix), chart=chart)
+    return Figure(svg=tidy(vl_convert.vegalite_to_svg(_printable(chart.spec)), chart.says, prefix), chart=chart)
+
+
+def _printable(part: Any) -> Any:
+    """The same without control characters, at which the library ends the whole process and which XML cannot hold."""
+    if isinstance(part, str):
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", part)
+    if isinstance(part, Mapping):
+        return {key: _printable(value) for key, value in part.items()}
+    return [_printable(item) for item in part] if isinstance(part, list | tuple) else part
 
 
 class Pen:

@@ -79,6 +79,12 @@ def test_numbers_without_a_scale_of_their_own_are_drawn(value: float) -> None:
     ET.fromstring(drawn(charts.lines({"a": ((1.0, value),)}, "epoch", "loss", whole_x=True)))  # noqa: S314
 
 
+@pytest.mark.parametrize("text", ["\x00", "a\x05b", "\x1b[31m", "\ud800"])
+def test_names_with_control_characters_are_drawn(text: str) -> None:
+    """The library ends the whole process at them."""
+    ET.fromstring(drawn(charts.lines({text: ((1.0, 0.5),)}, "epoch", text)))  # noqa: S314
+
+
 def test_a_histogram_shows_shares_whatever_the_totals() -> None:
     """10 rows and 1000 rows with the same shares give bars of the same height."""
     found = {name: Histogram(edges=(0.0, 1.0, 2.0), counts=(n, 3 * n)) for name, n in (("a", 1), ("b", 100))}
