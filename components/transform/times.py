@@ -19,6 +19,8 @@ _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})?"
 _ISO_8601 = f"{_DATE}(?:[T ]{_CLOCK} ?{_OFFSET})?"
 _FIELDS = {"year": (0, 4), "month": (5, 2), "day": (8, 2), "hour": (11, 2), "minute": (14, 2), "second": (17, 2)}
 """Where each number stands in the text: its first byte and how many."""
+_AT_OFFSET = r" ?(?:Z|[+-]\d{2}:?\d{2})$"
+"""What is cut off first: the digits of an offset must not be read as those of a time that is cut short."""
 _MIDNIGHT = "T00:00:00"
 """Put behind a date or a time that is cut short, its tail reads as what is left out."""
 _BYTES = 19
@@ -81,7 +83,8 @@ def _read(text: Any) -> _Moments:
     import tensorflow as tf
 
     matches = tf.strings.regex_full_match(text, _ISO_8601)
-    whole = tf.strings.join([tf.where(matches, text, "1970-01-01"), _MIDNIGHT])
+    local = tf.strings.regex_replace(tf.where(matches, text, "1970-01-01"), _AT_OFFSET, "")
+    whole = tf.strings.join([local, _MIDNIGHT])
     digits = tf.cast(tf.io.decode_raw(whole, tf.uint8, fixed_length=_BYTES), tf.int32) - ord("0")
     field = {
         name: tf.reduce_sum(digits[:, at : at + size] * [10**place for place in reversed(range(size))], axis=1)

@@ -216,6 +216,16 @@ def test_every_day_of_a_century_is_the_calendars(transform) -> None:
     assert rows["d_weekday_cos"] == pytest.approx(expected[:, 1], abs=1e-6)
 
 
+def test_an_offset_is_no_part_of_a_time_that_is_cut_short(transform) -> None:
+    plain = ["2013-01-31T05:30", "2013-01-31T05", "2013-01-31 05:30:07", "2013-01-31"]
+    zoned = ["2013-01-31T05:30Z", "2013-01-31T05+0200", "2013-01-31 05:30:07 -11:45", "2013-01-31"]
+    zoned += ["2013-01-31T05:30+01:00", "2013-01-31T05Z", "2013-01-31T05:30:07.25Z", "2013-01-31T00:00-01:00"]
+    rows, _, _ = transform({"t": {"kind": "time", "trend": True}}, {"t": plain}, {"t": [*plain, *zoned]})
+    for column in ("t_hour_sin", "t_hour_cos", "t_trend", "t_day_of_year_sin"):
+        assert rows[column][4:] == pytest.approx([*rows[column][:4]] * 2, abs=1e-6)
+    assert rows["t_missing"].tolist() == [0.0] * 12
+
+
 def test_timestamps_are_read_as_the_tables_hold_them(transform) -> None:
     at = datetime.datetime(2013, 7, 1, 6, 0)
     train = {
