@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 _BATCH = 10_000
 _DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql", "duckdb", "snowflake", "bigquery")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_KEY = re.compile(r"(?i)pass|secret|token|credential")
+_SECRET_KEY = re.compile(
+    r"(?i)pass|pwd|secret|token|credential|signature|(?:api|access|account|private)[_-]?key\b|^sig$"
+)
+"""What the parameters of an address are called that hold a secret."""
+_INSIDE = re.compile(r"(?i)\b(?:pwd|password)\s*=\s*([^;]*)")
+"""A secret inside a parameter, as ODBC's `odbc_connect` has it."""
 _NAMED = "Write ${NAME} in its place, and give the process an environment variable of that name"
 _READ_ONLY = {"sqlite": "PRAGMA query_only = ON", "mysql": "SET SESSION TRANSACTION READ ONLY"}
 """What keeps a query from changing anything; PostgreSQL has an option of the connection for it."""
@@ -50,9 +55,30 @@ def check_url(url: str, where: str) -> None:
         raise BadInput(f"{where}: a query needs the SQLAlchemy URL of a database", "Such as sqlite:///PATH")
     person, _, _ = rest.rpartition("@")
     secrets = [person.partition(":")[2]]
-    secrets += [value for key, value in parse_qsl(urlsplit(url).query) if _SECRET_KEY.search(key)]
-    if any(secret and not _REFERENCE.fullmatch(secret) for secret in secrets):
+    if holds_secret(url) or any(secret and not _REFERENCE.fullmatch(secret) for secret in secrets):
         raise BadInput(f"{where}: the URL of the {scheme} database holds a secret", _NAMED)
+
+
+def holds_secret(address: str) -> bool:
+    """Whether a parameter of an address is a secret, and not the name of an environment variable.
+
+    Example:
+        >>> holds_secret("https://example.com/a.csv?token=abc"), holds_secret("https://example.com/a.csv?token=${KEY}")
+        (True, False)
+    """
+    given = parse_qsl(urlsplit(address).query)
+    secrets = [value for key, value in given if _SECRET_KEY.search(key)]
+    secrets += [inside.strip() for _, value in given for inside in _INSIDE.findall(value)]
+    return any(secret and not _REFERENCE.fullmatch(secret) for secret in secrets)
+
+
+def resolved(address: str, where: str) -> str:
+    """An address with the values of environment variables in the place of their names.
+
+    Raises:
+        BadInput: A variable is not set (operator).
+    """
+    return _REFERENCE.sub(lambda match: _variable(match[1], where), address)
 
 
 def fingerprint_answer(url: str, query: str, where: str) -> str:
@@ -179,7 +205,7 @@ def _resolved(text: str, where: str) -> URL:
         raise BadInput(f"{where}: is no SQLAlchemy URL", "Such as postgresql+psycopg://USER@HOST/DATABASE") from None
 
     def fill(value: str | None) -> str | None:
-        return None if value is None else _REFERENCE.sub(lambda match: _variable(match[1], where), value)
+        return None if value is None else resolved(value, where)
 
     query = {key: fill(value) or "" if isinstance(value, str) else value for key, value in url.query.items()}
     secret = None if url.password is None else fill(str(url.password))

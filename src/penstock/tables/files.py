@@ -17,7 +17,14 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from penstock.sdk import BadInput, PenstockError
-from penstock.tables.databases import check_url, copy_answer, fingerprint_answer, is_database
+from penstock.tables.databases import (
+    check_url,
+    copy_answer,
+    fingerprint_answer,
+    holds_secret,
+    is_database,
+    resolved,
+)
 from penstock.tables.source import Source
 from penstock.tables.spans import Spanned, has_spans, match_spans, select, span_digits, to_glob
 
@@ -72,8 +79,16 @@ def find_files(name: str, source: Source) -> list[SourceFile]:
         files = [Spanned(found) for found in sorted(place.list(place.root))]
     if not files:
         raise BadInput(f"{where}: {_why_none(place.root)}")
+    if urlsplit(place.root).scheme in ("http", "https"):
+        return [SourceFile(name, _last_part(place.root), source.uri, place.root)]
     below = len(_fixed_prefix(place.root, files))
     return [SourceFile(name, f.name[below:], place.shown(f.name), f.name, f.span, f.version) for f in files]
+
+
+def _last_part(url: str) -> str:
+    """What a copy of a web address is called: by it, the format is told and what to unpack; parameters do not count."""
+    last = urlsplit(url).path.rsplit("/", 1)[-1]
+    return last if last.strip(".") else "data"
 
 
 def _why_none(root: str) -> str:
@@ -168,10 +183,17 @@ class _Place:
 
 def _find_place(uri: str, where: str) -> _Place:
     parts = urlsplit(uri)
-    if parts.username or parts.password:
-        address = f"{parts.scheme}://...@{parts.hostname}{parts.path}"
+    for link in map(urlsplit, uri.split("::")):  # fsspec chains addresses
+        if link.username or link.password:
+            address = f"{link.scheme}://...@{link.hostname}{link.path}"
+            raise BadInput(
+                f"source address {address}: credentials do not belong in it",
+                "Give them to the process by its environment",
+            )
+    if holds_secret(uri):
         raise BadInput(
-            f"source address {address}: credentials do not belong in it", "Give them to the process by its environment"
+            f"source address {uri.partition('?')[0]}?...: a secret does not belong in it",
+            "Write ${NAME} in its place, and give the process an environment variable of that name",
         )
     if parts.scheme in ("http", "https"):
         if has_spans(uri) or "*" in parts.path:
@@ -179,7 +201,7 @@ def _find_place(uri: str, where: str) -> _Place:
                 f"{where}: a web server does not list its files, so it can have neither patterns nor spans",
                 "Give the address of one file, or of a store that lists them (s3://, gs://)",
             )
-        return _Place(uri, lambda url: [url])
+        return _Place(resolved(uri, where), lambda url: [url])
     if parts.scheme == "package":
         folder = str(_package_folder(parts.netloc, where))
         return _Place(
@@ -294,6 +316,8 @@ def _download(url: str) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as body:
         try:
             fetch(body)
+        except httpx.HTTPStatusError as error:  # whose own words repeat the address, with what was put into it
+            raise OSError(f"the server answers {error.response.status_code} {error.response.reason_phrase}") from None
         except httpx.HTTPError as error:
             raise OSError(str(error)) from error
         yield body

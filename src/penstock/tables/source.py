@@ -35,8 +35,8 @@ class Source(Declaration):
     uri: str = Field(min_length=1)
     """A file, a directory or a pattern: a path, `https://...`, `s3://...` or any address that fsspec knows, or
     `package://NAME/PATH` for a file inside an installed Python package. `{YYYY}`, `{MM}`, `{DD}`, `{HH}`, `{SPAN}`
-    and `{VERSION}` stand for the digits of a span. With `query`, the SQLAlchemy URL of a database; a secret in it is
-    the name of an environment variable, `${NAME}`."""
+    and `{VERSION}` stand for the digits of a span. With `query`, the SQLAlchemy URL of a database. A secret in the URL
+    of a database or in a parameter of a web address is the name of an environment variable, `${NAME}`."""
     query: str = ""
     """What to ask a database for, in its SQL. `ORDER BY` makes the rows come in the same order each time."""
     format: Literal["auto", "csv", "json_lines", "parquet"] = "auto"

@@ -105,6 +105,8 @@ URLS = [
     ),
     (f"postgresql+psycopg://ann:{SECRET}/#?@db.example.com/d", BadInput, "holds a secret. Write ${NAME} in its place"),
     (f"postgresql+psycopg://ann@db.example.com/d?password={SECRET}", BadInput, "holds a secret"),
+    (f"mysql+pymysql://ann@db.example.com/d?passwd={SECRET}", BadInput, "pymysql database holds a secret"),
+    (f"mssql+pyodbc:///?odbc_connect=UID%3Dann%3BPWD%3D{SECRET}", BadInput, "mssql+pyodbc database holds a secret"),
     ("postgresql+psycopg://ann:${PENSTOCK_TEST_NONE}@h/d", BadInput, "variable 'PENSTOCK_TEST_NONE' is not set"),
     ("nosuch://h/d", BadInput, "no database that SQLAlchemy knows"),
     ("oracle+cx_oracle://h/d", BadInput, "its driver is not installed"),

