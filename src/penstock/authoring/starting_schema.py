@@ -71,9 +71,8 @@ def _is_list(column: ColumnProfile) -> bool:
 
 
 def _domain(column: ColumnProfile) -> str:
-    lines = textwrap.wrap(
-        " ".join(f"value: {_SPACE.join(_quoted(value).split(' '))}" for value in column.values), _WIDTH
-    )
+    text = " ".join(f"value: {_SPACE.join(_quoted(value).split(' '))}" for value in column.values)
+    lines = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)  # a text ends on its line
     values = "\n".join(f"  {line}" for line in lines).replace(_SPACE, " ")
     return f'string_domain {{\n  name: "{column.name}"\n{values}\n}}\n'
 

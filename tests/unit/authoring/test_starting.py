@@ -83,6 +83,19 @@ def test_the_schema_is_of_what_ingest_puts_out(tmp_path, data):
     assert all(feature.presence.min_fraction == 1 for feature in schema.feature)
 
 
+def test_long_values_stand_whole_in_the_schema(tmp_path):
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    values = ["x" * 200, "many words " * 20, *(f"hyphened-value-{n}-of-a-list" for n in range(10)), 'a "quoted"\ttext']
+    rng = np.random.default_rng(0)
+    table = {"c": rng.choice(values, 600), "x": rng.normal(size=600), "churned": rng.choice(["no", "yes"], 600)}
+    pa.parquet.write_table(pa.table(table), tmp_path / "t.parquet")
+    folder = start(request(tmp_path / "t.parquet"), tmp_path).folder
+    schema = text_format.Parse((folder / "schema.pbtxt").read_text(encoding="utf-8"), schema_pb2.Schema())
+    assert list(schema.string_domain[0].value) == sorted(values)
+
+
 def test_the_readme_shows_a_request_by_safe_names(tmp_path, data):
     readme = (start(request(data), tmp_path).folder / "README.md").read_text(encoding="utf-8")
     [line] = [line for line in readme.splitlines() if "curl" in line]
