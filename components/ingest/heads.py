@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.sdk import BadInput
+from penstock.tables.contents import BROKEN, table_members
 from penstock.tables.databases import copy_answer
+from penstock.tables.delimited import SUFFIXES as DELIMITED
 from penstock.tables.files import SourceFile, open_file
+from penstock.tables.nested import SUFFIXES as JSON_LINES
 from penstock.tables.reading import format_of
 from penstock.tables.source import Source
 
@@ -59,29 +62,27 @@ def _write_head(file: SourceFile, source: Source, stem: Path) -> Path:
         if kind == "parquet":
             return _parquet_head(stream, stem.with_suffix(".parquet"), where)
         packed = next((suffix for suffix in (".gz", ".zip") if file.name.endswith(suffix)), "")
-        content, whole = _beginning(stream, packed, where)
+        content, whole = _beginning(stream, packed, where, DELIMITED if kind == "csv" else JSON_LINES)
     path = stem.with_suffix(".csv" if kind == "csv" else ".jsonl")
     path.write_bytes(content if whole else _whole_lines(content, source.encoding))
     return path
 
 
-def _beginning(stream: BinaryIO, packed: str, where: str) -> tuple[bytes, bool]:
+def _beginning(stream: BinaryIO, packed: str, where: str, suffixes: tuple[str, ...]) -> tuple[bytes, bool]:
     """The first bytes of a text, and whether they are all of it."""
     try:
         if packed == ".gz":
             with gzip.GzipFile(fileobj=stream) as unpacked:
                 content = unpacked.read(_BYTES + 1)
         elif packed == ".zip":
-            with zipfile.ZipFile(stream) as archive:
-                members = sorted(n for n in archive.namelist() if not n.startswith("__MACOSX") and not n.endswith("/"))
-                tables = [n for n in members if n.endswith((".csv", ".tsv", ".txt", ".jsonl", ".ndjson"))]
-                if not tables:
-                    raise BadInput(f"{where}: the zip holds no table")
-                with archive.open(next((n for n in tables if n.endswith(".csv")), tables[0])) as unpacked:
-                    content = unpacked.read(_BYTES + 1)
+            with (
+                zipfile.ZipFile(stream) as archive,
+                archive.open(table_members(archive, where, suffixes)[0]) as unpacked,
+            ):
+                content = unpacked.read(_BYTES + 1)
         else:
             content = stream.read(_BYTES + 1)
-    except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, RuntimeError) as error:
+    except BROKEN as error:
         raise BadInput(f"{where}: cannot be unpacked: {error}") from None
     return content[:_BYTES], len(content) <= _BYTES
 

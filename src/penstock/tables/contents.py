@@ -21,7 +21,7 @@ from penstock.sdk import BadInput
 _CHUNK = 1 << 20
 _LEAST_LIMIT = 256 << 20
 _GREATEST_RATIO = 200
-_BROKEN = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+BROKEN = (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
            struct.error)  # fmt: skip
 """What the readers of archives raise for one that is broken, or packed in a way that they do not know."""
 _UTF8 = ("utf-8", "utf_8", "utf8", "u8", "ascii", "us-ascii")
@@ -135,27 +135,39 @@ def _unpack(path: Path, where: str, suffixes: tuple[str, ...]) -> Iterator[tuple
                 yield from _members(file, where, suffixes)
             else:
                 yield where, file.read()
-    except _BROKEN as error:
+    except BROKEN as error:
         raise BadInput(f"{where}: cannot be unpacked: {error}", "Is it whole, and what its name says?") from None
     except OSError as error:
         raise BadInput(f"{where}: cannot be read: {error.strerror or error}") from None
 
 
+def table_members(archive: zipfile.ZipFile, where: str, suffixes: tuple[str, ...]) -> list[zipfile.ZipInfo]:
+    """The texts in a zip that are tables: those that have the first suffix that any has, by name.
+
+    Raises:
+        BadInput: There is none, or one is protected by a password (author of the configuration).
+    """
+    found = sorted(
+        (m for m in archive.infolist() if m.filename.endswith(suffixes) and not m.filename.startswith("__MACOSX")),
+        key=lambda member: member.filename,
+    )
+    # A readme.txt beside a table.csv is no table.
+    first = next((s for s in suffixes if any(m.filename.endswith(s) for m in found)), "")
+    members = [member for member in found if member.filename.endswith(first)]
+    if not members:
+        raise BadInput(f"{where}: the zip holds no {' or '.join(suffixes)} file")
+    for member in members:
+        if member.flag_bits & 1:
+            name = where if len(members) == 1 else f"{where}: {member.filename}"
+            raise BadInput(f"{name}: is protected by a password", "Unpack it, and give the files in it")
+    return members
+
+
 def _members(file: BinaryIO, where: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(file) as archive:
-        found = sorted(
-            (m for m in archive.infolist() if m.filename.endswith(suffixes) and not m.filename.startswith("__MACOSX")),
-            key=lambda member: member.filename,
-        )
-        # A readme.txt beside a table.csv is no table.
-        first = next((s for s in suffixes if any(m.filename.endswith(s) for m in found)), "")
-        members = [member for member in found if member.filename.endswith(first)]
-        if not members:
-            raise BadInput(f"{where}: the zip holds no {' or '.join(suffixes)} file")
+        members = table_members(archive, where, suffixes)
         for member in members:
             name = where if len(members) == 1 else f"{where}: {member.filename}"
-            if member.flag_bits & 1:
-                raise BadInput(f"{name}: is protected by a password", "Unpack it, and give the files in it")
             with archive.open(member) as stream:
                 yield name, _read(stream, unpacked_limit(member.compress_size), name)  # type: ignore[arg-type]
 

@@ -50,6 +50,16 @@ def test_the_beginning_is_whole_rows_of_the_beginning(tmp_path: Path, kind: str)
     assert path.stat().st_size <= 1 << 20
 
 
+@pytest.mark.parametrize("names", [("a.data", "b.data"), ("readme.txt", "t.tab"), ("t.txt",)])
+def test_the_beginning_of_a_zip_is_of_what_is_read_of_it(tmp_path: Path, names: tuple[str, ...]) -> None:
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, f"id,word\n1,{name}\n")
+    table, _ = heads(tmp_path, tmp_path / "t.zip")
+    whole = read_source("t", Source(uri="t.zip"), [("t.zip", tmp_path / "t.zip")], None)
+    assert table.to_pylist() == whole.to_pylist()[:1]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_other_encodings(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "t.csv").write_bytes(CSV.replace("a ", "ä ").encode(encoding))
@@ -80,6 +90,7 @@ def test_of_many_files_some_are_looked_at_the_first_and_the_last_among_them(tmp_
     [
         ("t.csv.gz", b"no gzip", "cannot be unpacked"),
         ("t.csv.gz", gzip.compress(b"id\n1\n")[:-9], "cannot be unpacked"),
+        ("t.csv.gz", gzip.compress(b"id\n1\n" * 999)[:14] + bytes(20), "cannot be unpacked"),
         ("t.csv.zip", b"no zip", "cannot be unpacked"),
         ("t.parquet", b"no Parquet", "cannot be read as Parquet"),
         ("t.csv", b"id,word\n1,\xff\n" * 9, "is not UTF-8"),
