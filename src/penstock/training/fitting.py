@@ -54,7 +54,7 @@ class Fitted:
 
         answers = tf.reduce_mean(network.answers(self.model, matrices, training=False), axis=0)
         if self.target.task == "regression":
-            return self.calibration(self.target.graph_scores(answers))
+            return self.target.graph_within(self.calibration(self.target.graph_scores(answers)))
         return self.target.graph_scores(self.calibration(answers))
 
 

@@ -37,7 +37,8 @@ def divide(train: Rows, evaluation: Rows | None, settings: TrainingSettings) -> 
     """Hold rows out, if any are to be, and weigh what is left.
 
     Raises:
-        PenstockError: Nothing is left to train on, or a class to be weighed is absent (author of the pipeline).
+        PenstockError: Nothing is held out or left to train on, or a class to be weighed is absent (author of the
+            pipeline).
     """
     members = settings.members
     watched: Rows | None
@@ -48,6 +49,8 @@ def divide(train: Rows, evaluation: Rows | None, settings: TrainingSettings) -> 
                 f"holdout_fraction {settings.holdout_fraction} leaves none of {len(train)} rows to train on"
             )
         never, anyone = out.all(axis=1), out.any(axis=1)
+        if not anyone.any():
+            raise PenstockError(f"holdout_fraction {settings.holdout_fraction} holds none of {len(train)} rows out")
         watched, watchers, name = train.take(anyone), out[anyone], "holdout"
         train, learns = train.take(~never), ~out[~never]
     else:

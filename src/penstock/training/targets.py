@@ -136,6 +136,10 @@ class Target:
         if self.task == "multiclass":
             return tf.nn.softmax(answers)
         found = answers * tf.constant(self.spread, tf.float32) + tf.constant(self.mean, tf.float32)
-        if self.log:
-            found = tf.clip_by_value(tf.math.expm1(tf.minimum(found, 80.0)), self.least, self.most)
-        return found
+        return self.graph_within(tf.math.expm1(tf.minimum(found, 80.0))) if self.log else found
+
+    def graph_within(self, scores: Any) -> Any:
+        """Estimates within the labels seen, where they were learnt as logarithms; all else as it is."""
+        import tensorflow as tf
+
+        return tf.clip_by_value(scores, self.least, self.most) if self.log else scores

@@ -150,7 +150,7 @@ def train(
                 kept = now.steps
         now.epoch, now.step = now.epoch + 1, 0
         _measure(loop, data, target, evaluation, now)
-        if settings.patience and now.losses[-1] == min(now.losses):
+        if settings.patience and int(np.argmin(now.losses)) == len(now.losses) - 1:  # of equal ones the first
             best = loop.weights()
         _keep(checkpoint, loop, now, best)
         kept = now.steps

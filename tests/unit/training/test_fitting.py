@@ -1,6 +1,7 @@
 """Training as a whole on small tables whose law is known."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from penstock.artifacts.features import FeatureSpec, TransformedFeature
 from penstock.sdk import BadInput, PenstockError
+from penstock.training.calibration import Calibration
 from penstock.training.fitting import fit
 from penstock.training.rows import Rows
 from penstock.training.settings import TrainingSettings
@@ -126,6 +128,16 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_bits(tmp_path):
     assert told[0] == 5
     undisturbed = fit(settings, SPEC, rows)
     assert (scores(resumed, rows) == scores(undisturbed, rows)).all() and resumed.losses == undisturbed.losses
+
+
+def test_calibrated_estimates_stay_within_the_labels_seen_too():
+    law = lambda dense, index, tokens, rng: np.expm1(np.maximum(dense[:, 0], 0) * 2)  # noqa: E731
+    fitted, _ = trained(law, task="regression", target_scaling="log1p", epochs=4)
+    steep = replace(fitted, calibration=Calibration(1.5, (-0.5,)))
+    seen, extreme = table(law).label, table(law, 300, seed=3)
+    extreme.dense[:, 0] *= 50
+    found = scores(steep, extreme)
+    assert (found.min(), found.max()) == pytest.approx((seen.min(), seen.max()))
 
 
 def test_whoever_watches_can_end_it():

@@ -62,6 +62,12 @@ def test_an_answer_is_of_members_that_have_not_seen_the_row():
     assert together(answers, np.array([[True, False], [False, True]])).tolist() == [[1.0], [4.0]]
 
 
+def test_a_share_too_small_to_hold_anything_out_is_told():
+    few = settings(holdout_fraction=0.001)
+    with pytest.raises(PenstockError, match=r"holdout_fraction 0\.001 holds none of 20 rows out"):
+        divide(rows([0, 1] * 10), None, few)
+
+
 def test_nothing_left_to_train_on_is_told():
     with pytest.raises(PenstockError, match=r"holdout_fraction 0\.9 leaves none of 3 rows to train on"):
         divide(rows([0, 1, 0]), None, settings(holdout="last", holdout_fraction=0.9))
