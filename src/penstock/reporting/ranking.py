@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from penstock.reporting.views import GRAVITY, Estimate, EvaluationView, SliceView
 
 _COUNTS = "example_count"
-_LESS_IS_BETTER = ("loss", "error", "entropy", "cost", "rmse", "mse", "mae", "mape", "brier", "deviation", "fall_out")
-_ONE_IS_BEST = ("calibration",)
+_LESS_IS_BETTER = ("loss", "error", "entropy", "cost", "rmse", "mse", "mae", "mape", "brier", "deviation", "fall_out",
+                   "miss_rate", "false_positives", "false_negatives")  # fmt: skip
 
 
 def leading_metric(view: EvaluationView) -> str:
@@ -30,7 +30,7 @@ def badness(metric: str, value: float) -> float:
         >>> badness("auc", 0.7), badness("binary_crossentropy", 0.5), badness("calibration", 0.75)
         (-0.7, 0.5, 0.25)
     """
-    if metric in _ONE_IS_BEST:
+    if metric.startswith("calibration"):  # of a class or an average, too
         return abs(value - 1.0)
     return value if any(part in metric for part in _LESS_IS_BETTER) else -value
 

@@ -50,13 +50,14 @@ def test_what_is_not_defined_comes_last() -> None:
     assert order([part("none", None), part("a", 0.9), part("b", 0.8)]) == ["b", "a", "none"]
 
 
-@pytest.mark.parametrize("metric", ["mean_absolute_error", "binary_crossentropy", "cost", "rmse", "loss"])
+@pytest.mark.parametrize("metric", ["mean_absolute_error", "binary_crossentropy", "cost", "rmse", "loss", "miss_rate"])
 def test_less_of_an_error_is_better(metric: str) -> None:
     assert badness(metric, 1.0) < badness(metric, 2.0)
 
 
 def test_a_calibration_is_best_at_one() -> None:
-    assert badness("calibration", 1.0) < badness("calibration", 0.9) < badness("calibration", 1.2)
+    for metric in ("calibration", "calibration_class_0", "calibration_macro"):
+        assert badness(metric, 1.0) < badness(metric, 0.9) < badness(metric, 1.2)
 
 
 def test_the_metric_that_is_judged_leads() -> None:
