@@ -62,7 +62,7 @@ def start(request: Request, root: Path, progress: Progress = lambda *_: None) ->
 
     # What is cheap to refuse is refused before a large table is read.
     name = check_name(request.name)
-    folder = check_place(root, name, force=request.force)
+    folder = check_place(root, name.replace("-", "_"), force=request.force)
     address = _lasting(request.data, request.query)
     sniffed = sniff(address, query=request.query, progress=lambda done, total: progress("reading", done, total))
     names = safe_names(sniffed.table.column_names)
@@ -73,9 +73,9 @@ def start(request: Request, root: Path, progress: Progress = lambda *_: None) ->
     del sniffed  # the profile needs the memory
     looking = _with_safe_names(request, names)
     profile = look(table, names, looking, lambda done, total: progress("looking", done, total)).with_findings(notes)
-    choices = choose(profile, source, request.name)
+    choices = choose(profile, source, name)
     progress("writing", 0, 1)
-    files = start_pipeline(folder, request.name, profile, choices)
+    files = start_pipeline(folder, name, profile, choices)
     progress("writing", 1, 1)
     return Started(folder, files, profile, choices)
 

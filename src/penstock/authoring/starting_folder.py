@@ -36,17 +36,17 @@ _MADE = ".init.json"
 
 
 def check_name(name: str) -> str:
-    """The folder's name of a new pipeline.
+    """A new pipeline's name.
 
     Returns:
-        The name with underscores for hyphens.
+        The name with hyphens for underscores; its folder has it the other way round.
 
     Raises:
         BadInput: It cannot be a pipeline's name (caller's user).
 
     Example:
-        >>> check_name("late-payers")
-        'late_payers'
+        >>> check_name("late_payers")
+        'late-payers'
     """
     if "/" in name or os.sep in name or name in (".", ".."):
         raise BadInput(f"{name!r} is a path, and a pipeline has a name", f"Its folder will be {PIPELINES}/<name>")
@@ -55,7 +55,7 @@ def check_name(name: str) -> str:
             f"{name!r} cannot be a pipeline's name",
             f"Use lower-case letters, digits and single hyphens, a letter first, at most {_LONGEST_NAME} characters",
         )
-    return name.replace("-", "_")
+    return name.replace("_", "-")
 
 
 def check_place(root: Path, name: str, *, force: bool) -> Path:

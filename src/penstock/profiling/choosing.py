@@ -45,7 +45,8 @@ def choose(profile: Profile, source: Source, name: str) -> Choices:
     uses = uses_of(profile)
     if not any(use.feature for use in uses.values()):
         reasons = "; ".join(f"{column}: {use.reason}" for column, use in list(uses.items())[:5])
-        raise BadInput(f"no column is left to predict {profile.label.column!r} from", f"Left out are {reasons}")
+        why = f"Left out are {reasons}" if reasons else "The table has no other"
+        raise BadInput(f"no column is left to predict {profile.label.column!r} from", why)
     described = {"binary": "which of two", "multiclass": "which of several", "regression": "how much"}
     return Choices(
         description=f"Predict {profile.label.column} ({described[profile.label.task]}) from {profile.rows:,} rows.",

@@ -22,7 +22,7 @@ from penstock.tables.nested import json_values, read_json_lines
 from penstock.tables.parquet import SUFFIXES as PARQUET
 from penstock.tables.parquet import read_parquet
 from penstock.tables.source import JsonField, Source
-from penstock.tables.values import arrow_type, convert, distinct, infer_type, plain_type
+from penstock.tables.values import arrow_type, convert, distinct, fits, infer_type, plain_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +76,7 @@ def read_source(
         name: The source's name, for messages.
         source: Its declaration.
         files: Address (for messages) and path of each file.
-        columns: The columns wanted, by their new names; None for all.
+        columns: The columns wanted, by their new names; None for all that hold texts, numbers or times.
         named: By parameter, columns that are named but not read: they must be there all the same, because a
             misspelt name would silently mean nothing.
 
@@ -94,6 +94,8 @@ def read_source(
     for column in columns if columns is not None else pieces[0].names:
         for piece in pieces:
             require_column(column, piece.table.column_names, piece.where)
+        if columns is None and not all(_is_readable(piece.table.column(column)) for piece in pieces):
+            continue
         out[column] = _one_column(column, pieces, source, f"source {name!r}")
     return pa.table(out)
 
@@ -186,13 +188,34 @@ def _one_column(name: str, pieces: Sequence[Piece], source: Source, where: str) 
 def _join(parts: Sequence[pa.ChunkedArray], where: str) -> pa.ChunkedArray:
     import pyarrow as pa
 
-    parts = [part.cast(plain_type(part.type, where)) for part in parts]
+    parts = [_plain(part, where) for part in parts]
     kinds = {str(part.type): part.type for part in parts if part.null_count < len(part)}
     if len(kinds) > 1:
         raise BadInput(f"{where}: is {' in one file and '.join(sorted(kinds))} in another", "Declare its type")
     kind = next(iter(kinds.values()), parts[0].type)
     parts = [part if part.type == kind else pa.chunked_array([pa.nulls(len(part), kind)]) for part in parts]
     return pa.chunked_array([chunk for part in parts for chunk in part.chunks], type=kind)
+
+
+def _is_readable(part: pa.ChunkedArray) -> bool:
+    import pyarrow.types as is_
+
+    if is_.is_binary(part.type) or is_.is_large_binary(part.type):
+        return fits(part, "string")
+    return not is_.is_duration(part.type) and not is_.is_fixed_size_binary(part.type)
+
+
+def _plain(part: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    try:
+        return part.cast(plain_type(part.type, where))
+    except pa.ArrowInvalid as error:
+        if pa.types.is_uint64(part.type):  # beyond int64, as hashes are: texts, as they would be from a CSV
+            return part.cast(pa.string())
+        raise BadInput(
+            f"{where}: has a value that cannot be taken as {plain_type(part.type, where)}: {error}"
+        ) from None
 
 
 def _refuse_infinity(name: str, column: pa.ChunkedArray, pieces: Sequence[Piece], where: str) -> None:

@@ -192,9 +192,14 @@ def _with_dialect(source: Source, texts: UnknownTexts, found: _Found) -> Source:
 
 def _take_typed(source: Source, files: Sequence[tuple[str, Path]], without: Sequence[str], found: _Found) -> None:
     """Read what brings its types along."""
+    import pyarrow.parquet as pq
+
     table = read_source(_NAME, source, files, None)
     for column in without:
         require_column(column, table.column_names, f"source {_NAME!r}: {source.uri}")
+    if format_of(files[0][1], source) == "parquet":
+        lost = [name for name in pq.read_schema(files[0][1]).names if name not in table.column_names]
+        found.notes += [Note("", f"{name!r} is left out: it holds no texts, numbers or times") for name in lost]
     if not table.num_rows:
         raise BadInput(f"source {_NAME!r}: {source.uri}: has no rows")
     for name, column in zip(table.column_names, table.columns, strict=True):

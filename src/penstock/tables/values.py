@@ -55,6 +55,8 @@ def plain_type(kind: pa.DataType, where: str) -> pa.DataType:
 
     if is_.is_dictionary(kind):
         return plain_type(kind.value_type, where)
+    if is_.is_binary(kind) or is_.is_large_binary(kind):
+        kind = pa.string()  # so some writers of Parquet store texts
     if is_.is_null(kind) or is_.is_string(kind) or is_.is_large_string(kind) or is_.is_time(kind):
         return pa.string()
     if is_.is_integer(kind):
@@ -65,7 +67,7 @@ def plain_type(kind: pa.DataType, where: str) -> pa.DataType:
         return pa.timestamp("us", tz="UTC" if kind.tz else None)
     if is_.is_boolean(kind) or is_.is_date(kind):
         return pa.bool_() if is_.is_boolean(kind) else pa.date32()
-    raise BadInput(f"{where}: values of type {kind} are not one value a row")
+    raise BadInput(f"{where}: values of type {kind} are not one value a row", "Leave the column out")
 
 
 def infer_type(values: pa.Array) -> ColumnType:

@@ -148,7 +148,15 @@ def test_what_is_no_name_is_refused_before_the_table_is_read(tmp_path, name, mes
 
 
 def test_hyphens_are_for_people():
-    assert check_name("late-payers") == "late_payers"
+    assert check_name("late-payers") == check_name("late_payers") == "late-payers"
+
+
+def test_a_name_with_underscores_is_as_good_as_one_with_hyphens(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("x,y\n" + "".join(f"{n % 7}.5,{n % 2}\n" for n in range(100)))
+    started = start(Request("late_payers", str(table), "y"), tmp_path)
+    assert started.folder.name == "late_payers"
+    assert "name: late-payers\n" in (started.folder / "pipeline.yaml").read_text()
 
 
 @pytest.mark.parametrize(

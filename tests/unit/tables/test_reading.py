@@ -129,6 +129,26 @@ def test_parquet_comes_down_to_few_types(tmp_path: Path) -> None:
     assert read_back.column("nan").null_count == 1  # a missing value has one form
 
 
+def test_whole_numbers_beyond_int64_are_texts(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"hash": pa.array([2**64 - 1, 1], pa.uint64())}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"hash": pa.array([2**63 - 1, 1], pa.uint64())}), tmp_path / "b.parquet")
+    assert read_source("t", Source(uri="x"), [("a", tmp_path / "a.parquet")], None).to_pydict() == {
+        "hash": ["18446744073709551615", "1"]
+    }
+    assert read_source("t", Source(uri="x"), [("b", tmp_path / "b.parquet")], None).to_pydict() == {
+        "hash": [2**63 - 1, 1]
+    }
+
+
+def test_bytes_are_texts_if_they_are_utf8_and_left_out_where_nobody_asks_for_them(tmp_path: Path) -> None:
+    table = pa.table({"spark": [b"caf\xc3\xa9"], "photo": [b"\xff\xd8"], "x": [1]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    files = [("a", tmp_path / "a.parquet")]
+    assert read_source("t", Source(uri="x"), files, None).to_pydict() == {"spark": ["café"], "x": [1]}
+    with pytest.raises(BadInput, match="column 'photo'"):
+        read_source("t", Source(uri="x"), files, ["photo"])
+
+
 def test_a_text_in_parquet_stays_text(tmp_path: Path) -> None:
     pq.write_table(pa.table({"zip": ["10001"]}), tmp_path / "a.parquet")
     assert read_source("t", Source(uri="x"), [("a", tmp_path / "a.parquet")], None).to_pydict() == {"zip": ["10001"]}
