@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from components.ingest.declare import Derivation, Join, Split
 from components.ingest.plan import Plan, make_plan
 from penstock.artifacts import Examples, RawData
-from penstock.sdk import ComponentSpec, Out, Params
+from penstock.sdk import BadInput, ComponentSpec, Out, Params
+from penstock.tables.secrets import refuse_secret
 from penstock.tables.source import Source
 
 
@@ -50,6 +51,11 @@ class IngestParams(Params):
                 raise ValueError(
                     f"a join looks up in {join.source!r}, which is not another one of the sources ({names})"
                 )
+        for name, source in self.sources.items():  # before a run notes its parameters
+            try:
+                refuse_secret(source.uri, f"source {name!r}", database=bool(source.query))
+            except BadInput as error:
+                raise ValueError(str(error)) from None
         outputs = self.outputs
         twice = sorted({name for name in outputs if outputs.count(name) > 1})
         if twice:

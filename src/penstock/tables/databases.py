@@ -7,18 +7,16 @@ answer is.
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from penstock.sdk import BadInput, PenstockError
 from penstock.tables.answers import as_array, join_types
 from penstock.tables.names import refuse_twice
+from penstock.tables.secrets import refuse_secret, resolved
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,14 +25,6 @@ if TYPE_CHECKING:
 
 _BATCH = 10_000
 _DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql", "duckdb", "snowflake", "bigquery")
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_KEY = re.compile(
-    r"(?i)pass|pwd|secret|token|credential|signature|(?:api|access|account|private)[_-]?key\b|^sig$"
-)
-"""What the parameters of an address are called that hold a secret."""
-_INSIDE = re.compile(r"(?i)\b(?:pwd|password)\s*=\s*([^;]*)")
-"""A secret inside a parameter, as ODBC's `odbc_connect` has it."""
-_NAMED = "Write ${NAME} in its place, and give the process an environment variable of that name"
 _READ_ONLY = {"sqlite": "PRAGMA query_only = ON", "mysql": "SET SESSION TRANSACTION READ ONLY"}
 """What keeps a query from changing anything; PostgreSQL has an option of the connection for it."""
 
@@ -50,35 +40,9 @@ def check_url(url: str, where: str) -> None:
     Raises:
         BadInput: It does, or is none (author of the configuration).
     """
-    scheme, slashes, rest = url.partition("://")
-    if not slashes:
+    if "://" not in url:
         raise BadInput(f"{where}: a query needs the SQLAlchemy URL of a database", "Such as sqlite:///PATH")
-    person, _, _ = rest.rpartition("@")
-    secrets = [person.partition(":")[2]]
-    if holds_secret(url) or any(secret and not _REFERENCE.fullmatch(secret) for secret in secrets):
-        raise BadInput(f"{where}: the URL of the {scheme} database holds a secret", _NAMED)
-
-
-def holds_secret(address: str) -> bool:
-    """Whether a parameter of an address is a secret, and not the name of an environment variable.
-
-    Example:
-        >>> holds_secret("https://example.com/a.csv?token=abc"), holds_secret("https://example.com/a.csv?token=${KEY}")
-        (True, False)
-    """
-    given = parse_qsl(urlsplit(address).query)
-    secrets = [value for key, value in given if _SECRET_KEY.search(key)]
-    secrets += [inside.strip() for _, value in given for inside in _INSIDE.findall(value)]
-    return any(secret and not _REFERENCE.fullmatch(secret) for secret in secrets)
-
-
-def resolved(address: str, where: str) -> str:
-    """An address with the values of environment variables in the place of their names.
-
-    Raises:
-        BadInput: A variable is not set (operator).
-    """
-    return _REFERENCE.sub(lambda match: _variable(match[1], where), address)
+    refuse_secret(url, where, database=True)
 
 
 def fingerprint_answer(url: str, query: str, where: str) -> str:
@@ -212,13 +176,6 @@ def _resolved(text: str, where: str) -> URL:
     return url.set(
         username=fill(url.username), password=secret, host=fill(url.host), database=fill(url.database), query=query
     )
-
-
-def _variable(name: str, where: str) -> str:
-    try:
-        return os.environ[name]
-    except KeyError:
-        raise BadInput(f"{where}: the environment variable {name!r} is not set") from None
 
 
 def _line(error: DBAPIError) -> str:

@@ -17,14 +17,8 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from penstock.sdk import BadInput, PenstockError
-from penstock.tables.databases import (
-    check_url,
-    copy_answer,
-    fingerprint_answer,
-    holds_secret,
-    is_database,
-    resolved,
-)
+from penstock.tables.databases import check_url, copy_answer, fingerprint_answer, is_database
+from penstock.tables.secrets import refuse_secret, resolved
 from penstock.tables.source import Source
 from penstock.tables.spans import Spanned, has_spans, match_spans, select, span_digits, to_glob
 
@@ -65,6 +59,7 @@ def find_files(name: str, source: Source) -> list[SourceFile]:
         return [SourceFile(name, "answer.parquet", source.uri, source.uri, query=source.query)]
     if is_database(source.uri):
         raise BadInput(f"source {name!r}: the address of a database needs a query", "Give 'query', a SELECT")
+    refuse_secret(source.uri, f"source {name!r}")
     place = _find_place(source.uri, where)
     if has_spans(place.root):
         found = match_spans(place.root, place.list(to_glob(place.root)))
@@ -183,18 +178,6 @@ class _Place:
 
 def _find_place(uri: str, where: str) -> _Place:
     parts = urlsplit(uri)
-    for link in map(urlsplit, uri.split("::")):  # fsspec chains addresses
-        if link.username or link.password:
-            address = f"{link.scheme}://...@{link.hostname}{link.path}"
-            raise BadInput(
-                f"source address {address}: credentials do not belong in it",
-                "Give them to the process by its environment",
-            )
-    if holds_secret(uri):
-        raise BadInput(
-            f"source address {uri.partition('?')[0]}?...: a secret does not belong in it",
-            "Write ${NAME} in its place, and give the process an environment variable of that name",
-        )
     if parts.scheme in ("http", "https"):
         if has_spans(uri) or "*" in parts.path:
             raise BadInput(

@@ -43,6 +43,24 @@ def test_what_no_output_hangs_on_is_left_out() -> None:
     assert plan.steps == ()
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            {"uri": "https://me:pa55word@example.com/t.csv"},
+            "source 'trips': https://...@example.com/t.csv: credentials",
+        ),
+        ({"uri": "https://example.com/t.csv?token=pa55word"}, "a secret does not belong in it. Write ${NAME}"),
+        ({"uri": "postgresql://ann:pa55word@h/d", "query": "SELECT 1"}, "postgresql database holds a secret"),
+    ],
+)
+def test_a_secret_is_refused_before_a_run_notes_it_and_never_told(source: dict[str, str], message: str) -> None:
+    with pytest.raises(BadInput) as error:
+        parse(sources={**GOOD["sources"], "trips": source})
+    assert message in str(error.value)
+    assert "pa55word" not in str(error.value)
+
+
 LEAKS = [
     ({"features": ["carrier", "delay"]}, "feature 'delay' is known only after the event"),
     ({"features": ["late2"], "derive": {**GOOD["derive"], "late2": GOOD["derive"]["late"]}},
