@@ -115,11 +115,6 @@ class LabelProfile(_Seen):
     encoded: bool = False
     """Whether the values must be turned into their numbers; 0, 1, ... and booleans need not."""
 
-    @property
-    def constant_loss_share(self) -> float:
-        """Share of the commonest class, in (0, 1]; what always answering it gets right. 0 for `regression`."""
-        return max(self.counts) / sum(self.counts) if self.counts else 0.0
-
 
 class Finding(_Seen):
     """One thing that whoever uses the table should know."""

@@ -175,7 +175,7 @@ def _explain(text: Text, source: Source, names: Sequence[str]) -> None:
     shown = ", ".join(f"line {at:,} has {size:,}" for at, size in wrong)
     more = f", and {count - len(wrong):,} more lines" if count > len(wrong) else ""
     what = f"{len(names):,} column{'s' if len(names) > 1 else ''}, but {shown}{more}"
-    raise BadInput(f"{text.where}: cannot be read as CSV: the header names {what}", _ragged_hint(text, source, names))
+    raise BadInput(f"{text.where}: cannot be read as CSV: the header names {what}", _ragged_hint(source, names))
 
 
 def _refuse_other_delimiter(text: Text, source: Source) -> None:
@@ -190,7 +190,7 @@ def _refuse_other_delimiter(text: Text, source: Source) -> None:
             )
 
 
-def _ragged_hint(text: Text, source: Source, names: Sequence[str]) -> str:
+def _ragged_hint(source: Source, names: Sequence[str]) -> str:
     if len(names) == 1:
         for mark, word in _DELIMITERS.items():
             if mark != source.delimiter and mark in names[0]:
