@@ -170,7 +170,10 @@ class Split(Declaration):
     `{eval: 2013-10-01T04:00:00Z}` puts everything earlier into `train`."""
     group: tuple[str, ...] = ()
     """The columns whose values belong together: all rows of a group are in one split. For `hash` they are what is
-    hashed; empty: all that the row puts out, so that equal rows are in one split. For the others it is checked."""
+    hashed; empty: all that the row puts out. For the others it is checked."""
+    equal_rows: Literal["together", "apart"] = "together"
+    """For `hash` without a group: whether equal rows are in one split, as copies must be, or fall where each does, as
+    different events may where only few different rows are possible."""
     fractions: dict[SplitName, float] = {"train": 0.8, "eval": 0.2}
     """For `hash`: the share of the groups [fraction], each in (0, 1], summing to 1."""
     values: dict[SplitName, tuple[Value, ...]] = {}
@@ -182,6 +185,8 @@ class Split(Declaration):
             raise ValueError("a split by time needs 'column' and 'starts'")
         if self.by == "time" and "train" in self.starts:
             raise ValueError("'train' is what lies before the first of 'starts'; leave it out")
+        if self.equal_rows == "apart" and (self.by != "hash" or self.group):
+            raise ValueError("equal rows can only be 'apart' in a split by hash without 'group'")
         if self.by == "column" and not self.column:
             raise ValueError("a split by column needs 'column'")
         if abs(sum(self.fractions.values()) - 1) > 1e-9 or min(self.fractions.values()) <= 0:

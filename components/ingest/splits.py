@@ -37,9 +37,11 @@ def split_rows(split: Split, table: pa.Table, outputs: Sequence[str] = ()) -> Ma
         BadInput: A split would be empty, a row belongs nowhere, or a group would be torn apart (author).
     """
     if split.by == "hash":
-        masks = _by_hash(
-            split, hash_keys(_columns(table, split.group)) if split.group else hash_rows(_columns(table, outputs))
-        )
+        if split.group:
+            hashes = hash_keys(_columns(table, split.group))
+        else:
+            hashes = hash_rows(_columns(table, outputs), apart=split.equal_rows == "apart")
+        masks = _by_hash(split, hashes)
     else:
         masks = (_by_time if split.by == "time" else _by_column)(split, table)
     empty = [name for name, mask in masks.items() if not mask.any()]
@@ -123,19 +125,27 @@ def hash_keys(columns: list[pa.ChunkedArray]) -> npt.NDArray[np.uint64]:
     return mixed
 
 
-def hash_rows(columns: list[pa.ChunkedArray]) -> npt.NDArray[np.uint64]:
+def hash_rows(columns: list[pa.ChunkedArray], *, apart: bool = False) -> npt.NDArray[np.uint64]:
     """Hash rows by what they hold, wherever they stand, the same on every machine.
 
     Numbers and times count by their bits, so a column must not change its type between runs.
 
+    Args:
+        columns: What the rows hold, each of shape (n_rows,).
+        apart: Number equal rows, and hash each with its number: they then spread as all others do.
+
     Returns:
-        Shape (n_rows,), uint64, uniform over different rows; equal rows have one hash.
+        Shape (n_rows,), uint64, uniform over different rows; equal rows have one hash, but where they are apart.
     """
     import numpy as np
 
     mixed = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
         mixed = _splitmix64(mixed ^ _bits(column))
+    if apart:
+        import pandas as pd
+
+        mixed = _splitmix64(mixed ^ pd.Series(mixed).groupby(mixed).cumcount().to_numpy().astype(np.uint64))
     return mixed
 
 

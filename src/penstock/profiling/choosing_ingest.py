@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.profiling.choices import Because
@@ -14,6 +15,8 @@ TABLE = "table"
 """The source's name."""
 _FEWEST_TO_JUDGE = 40
 """Rows that the evaluation should have, as far as the table has them [rows]."""
+_EQUAL_BY_CHANCE = 10
+"""Possible rows for each row of the table up to which equal ones are taken for chance."""
 
 
 def raw_label(profile: Profile) -> str:
@@ -57,7 +60,7 @@ def choose_ingest(profile: Profile, source: Source, uses: Mapping[str, Use]) -> 
     features = [name for name, use in uses.items() if use.feature]
     chosen["features"] = Because(features, "Left out:\n" + "\n".join(left)) if left else features
     chosen["label"] = label.column
-    chosen["split"] = _split(profile, raw)
+    chosen["split"] = _split(profile, [*features, label.column])
     return chosen
 
 
@@ -87,13 +90,13 @@ def _identity(profile: Profile, uses: Mapping[str, Use]) -> dict[str, Any]:
         )
         return {"key": Because(list(profile.key), why)}
     if profile.equal_rows > 0.01 * profile.rows or not profile.equal_rows:
-        why = "Nothing names a row, so equal rows are different events; they lie on the same side of the split."
+        why = "Nothing names a row, so equal rows are different events."
         return {"duplicates": Because("keep_all", why)}
     why = f"Rows that equal an earlier one in every column: {profile.equal_rows:,}, so few that they are copies."
     return {"duplicates": Because("keep_first", why)}
 
 
-def _split(profile: Profile, raw_label: str) -> Because:
+def _split(profile: Profile, put_out: Sequence[str]) -> Because:
     if profile.time_column and profile.time_boundary is not None:
         split = {"by": "time", "column": profile.time_column, "starts": {"eval": profile.time_boundary}}
         return Because(split, "The past learns, the future judges, as it will be in use.")
@@ -106,6 +109,15 @@ def _split(profile: Profile, raw_label: str) -> Because:
         )
     elif profile.key:
         group, why = list(profile.key), "By a hash of the key: a row stays on its side when others come or go."
+    elif profile.equal_rows and _possible_rows(profile, put_out) <= _EQUAL_BY_CHANCE * profile.rows:
+        split = {"by": "hash", "equal_rows": "apart", "fractions": fractions}
+        return Because(split, "So few different rows are possible that equal ones are no copies: each falls by itself.")
     else:
         group, why = [], "By a hash of the row's content: equal rows are on the same side, and stay there."
     return Because({"by": "hash", "group": group, "fractions": fractions}, why)
+
+
+def _possible_rows(profile: Profile, names: Sequence[str]) -> int:
+    """How many different rows the values of some columns can make [rows]."""
+    columns = [profile.column(name) for name in names]
+    return math.prod(max(column.distinct, 1) + (column.missing > 0) for column in columns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pyarrow as pa
 import pytest
 from hypothesis import assume, given
@@ -100,6 +102,27 @@ def test_equal_rows_are_never_on_both_sides() -> None:
     sides = [{tuple(row.values()) for row in pa.table(ROWS).filter(pa.array(m)).to_pylist()} for m in masks.values()]
     assert sides[0] & sides[1] == set()
     assert len(sides[0] | sides[1]) == len(set(zip(*ROWS.values(), strict=True)))
+
+
+def test_equal_rows_fall_apart_where_few_rows_are_possible() -> None:
+    # Eight rows, 500 times each: kept together, all of a kind lie on one side, and a label may lie there alone.
+    table = pa.table({"group": list("aabbccdd") * 500, "label": [0, 1] * 2000})
+    for equal_rows, allowed in (("together", (0.0, 1.0)), ("apart", (0.8,))):
+        train = split_rows(Split(by="hash", equal_rows=equal_rows), table, ["group", "label"])["train"]
+        shares = [float(train[kind::8].mean()) for kind in range(8)]
+        assert all(min(abs(share - one) for one in allowed) < 0.08 for share in shares)  # 4 standard deviations
+
+
+def test_which_of_equal_rows_fall_where_does_not_hang_on_their_order() -> None:
+    split, table = Split(by="hash", equal_rows="apart"), pa.table(ROWS)
+    turned = table.take(list(range(len(table)))[::-1])
+    rows = [
+        Counter(
+            tuple(row.values()) for row in t.filter(pa.array(split_rows(split, t, list(ROWS))["train"])).to_pylist()
+        )
+        for t in (table, turned)
+    ]
+    assert rows[0] == rows[1]
 
 
 def test_only_what_is_put_out_decides() -> None:

@@ -84,6 +84,15 @@ def test_rows_are_split_by_what_names_them_or_whom_they_are_about():
     assert not of_customers.uses["customer_id"].feature
 
 
+def test_equal_rows_stay_together_unless_hardly_others_are_possible():
+    few = {"sex": np.tile(["f", "m"], 500), "class": np.repeat([1, 2, 3, 1], 250), "survived": np.arange(1000) // 7 % 2}
+    assert tasks(few, "survived")["ingest"]["split"]["equal_rows"] == "apart"
+    table = pa.table(customers())
+    copied = pa.concat_tables([table, table.slice(0, 800)])
+    split = tasks({name: copied.column(name) for name in copied.column_names})["ingest"]["split"]
+    assert "equal_rows" not in split
+
+
 def test_what_lies_behind_judges_where_there_is_a_time():
     table = customers(1000)
     at = pa.array([datetime.date(2020, 1, 1) + datetime.timedelta(days=i) for i in range(1000)])
