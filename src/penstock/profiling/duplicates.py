@@ -59,10 +59,11 @@ def _mark(column: pa.ChunkedArray, profile: ColumnProfile) -> frozenset[str]:
     marks = {"values " + _digest(numbers_of(column)) + _digest(missing)}
     places = sampled_rows(len(column), _ORDERED_ROWS)
     sample = numbers_of(column.take(places))
-    order = np.argsort(sample, kind="stable")
-    steady = profile.rises or len(np.unique(sample)) < len(sample) or bool((np.diff(sample) <= 0).all())
+    distinct, order = np.unique(sample, return_inverse=True)
+    steady = profile.rises or bool((np.diff(sample) <= 0).all())
     if profile.type in ("int", "float") and not steady:  # rows in order are so in any column that counts them
-        marks |= {"order " + _digest(order) + _digest(missing), "order " + _digest(order[::-1]) + _digest(missing)}
+        back = len(distinct) - 1 - order
+        marks |= {"order " + _digest(order) + _digest(missing), "order " + _digest(back) + _digest(missing)}
     return frozenset(marks)
 
 

@@ -69,6 +69,8 @@ def predictive_power(column: Coded, target: Target) -> float:
     first = _halves(len(codes))
     if target.task == "regression":
         scores = [_r2(codes, column.size, target.values, fit) for fit in (first, ~first)]
+        if column.ordered and not column.missing.any():  # rising or falling needs no fit, so no bin loses rows to it
+            return max(float(np.mean(scores)), _r2_of_order(codes, target.values))
     elif np.bincount(target.values.astype(np.int64)).min(initial=len(codes)) < _FEWEST_OF_A_CLASS:
         return float("nan")
     elif target.task == "multiclass":
@@ -130,6 +132,16 @@ def _r2(codes: npt.NDArray[np.int64], size: int, label: Array, fit: npt.NDArray[
     predicted, actual = _means(codes, size, label, fit)[codes[~fit]], label[~fit]
     spread = np.sum((actual - actual.mean()) ** 2)
     return float(max(0.0, 1 - np.sum((actual - predicted) ** 2) / spread)) if spread else 0.0
+
+
+def _r2_of_order(codes: npt.NDArray[np.int64], label: Array) -> float:
+    """The squared correlation of ranks (Spearman's), 0 where one of them never changes."""
+    import numpy as np
+
+    ranks = rank(codes.astype(np.float64))
+    if not (ranks.std() and label.std()):
+        return 0.0
+    return float(np.corrcoef(ranks, label)[0, 1] ** 2)
 
 
 def _means(codes: npt.NDArray[np.int64], size: int, label: Array, fit: npt.NDArray[np.bool_]) -> Array:

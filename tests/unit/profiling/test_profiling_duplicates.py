@@ -42,6 +42,15 @@ def test_numbers_in_another_unit_are_the_same_and_other_numbers_are_not():
     assert pairs(euros=PRICE, other=RNG.lognormal(3, 1, 300)) == []
 
 
+def test_numbers_in_another_unit_are_the_same_where_some_come_again():
+    some_twice = np.concatenate([PRICE, PRICE[:20]])
+    assert pairs(euros=some_twice, cents=some_twice * 100) == [("euros", "cents")]
+    assert pairs(euros=some_twice, debt=-some_twice) == [("euros", "debt")]
+    swapped = some_twice * 100
+    swapped[[0, 1]] = swapped[[1, 0]]
+    assert pairs(euros=some_twice, cents=swapped) == []
+
+
 def test_columns_that_count_the_rows_are_not_the_same_for_that():
     assert pairs(row=np.arange(300) * 2.5, time=np.cumsum(PRICE)) == []
     assert pairs(row=np.arange(300), again=np.arange(300)) == [("row", "again")]

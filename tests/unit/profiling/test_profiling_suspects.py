@@ -64,6 +64,14 @@ def test_a_regression_leaks_in_another_unit_and_on_another_scale():
     assert sorted(found["leakage"]) == [("cents",), ("log",)]
 
 
+@pytest.mark.parametrize(("noise", "leaks"), [(0.03, True), (0.3, False)])
+def test_a_noisy_copy_of_the_label_leaks_in_a_small_table_too(noise, leaks):
+    rng = np.random.default_rng(4)
+    sales = rng.normal(7, 3, 300)
+    table = {"copy": sales * 1.1 + rng.normal(0, noise * 3, 300), "other": rng.normal(0, 1, 300), "sales": sales}
+    assert ("leakage" in kinds(seen(table, "sales"))) is leaks
+
+
 def test_several_classes_leak():
     rng = np.random.default_rng(3)
     kind = rng.choice(["a", "b", "c"], 900)
