@@ -129,7 +129,7 @@ def _batches(url: str, query: str, where: str) -> Iterator[tuple[list[str], Sequ
 
 @contextmanager
 def _connected(text: str, where: str) -> Iterator[Connection]:
-    """Connect so that nothing can be changed."""
+    """Connect; to SQLite, MySQL, MariaDB and PostgreSQL so that nothing can be changed."""
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 

@@ -14,7 +14,9 @@ from penstock.sdk import BadInput
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_KEY = re.compile(
-    r"(?i)pass|pwd|secret|token|credential|signature|(?:api|access|account|private)[_-]?key\b|^sig$"
+    r"(?i)(?:^|[^a-z])(?:pass|sig|credentials?|signature)$"  # whole words: `passenger` is none
+    r"|(?:password|passwd|passphrase|pwd|secret|token)$"
+    r"|(?:api|access|account|private|secret)[_-]?key$"
 )
 """What the parameters of an address are called that hold a secret."""
 _INSIDE = re.compile(r"(?i)\b(?:pwd|password)\s*=\s*([^;]*)")

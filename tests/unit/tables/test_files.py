@@ -14,6 +14,7 @@ import pytest
 
 from penstock.sdk import BadInput, PenstockError
 from penstock.tables.files import copy_file, find_files, fingerprint
+from penstock.tables.secrets import holds_secret
 from penstock.tables.source import Source
 
 CONTENT = b"x,y\n1,2\n"
@@ -197,6 +198,18 @@ def test_the_fingerprint_follows_the_bytes(tmp_path: Path) -> None:
 def test_the_parameters_of_a_web_address_do_not_count_in_a_name(server: str, path: str, name: str) -> None:
     [file] = find_files("t", Source(uri=f"{server}/{path}"))
     assert (file.name, file.uri) == (name, f"{server}/{path}")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "secret"),
+    [
+        *((name, True) for name in ("password", "db_passwd", "sslpassword", "pass", "accessToken", "X-Amz-Credential")),
+        *((name, True) for name in ("X-Amz-Security-Token", "api_key", "apikey", "client_secret", "sig", "secretKey")),
+        *((name, False) for name in ("passenger", "passfile", "max_tokens", "key", "design", "versionId", "secretary")),
+    ],
+)
+def test_secrets_are_known_by_the_name_of_their_parameter(parameter: str, secret: bool) -> None:
+    assert holds_secret(f"https://example.com/t.csv?a=1&{parameter}=x") is secret
 
 
 def test_a_secret_of_a_web_address_is_used_and_never_told(server: str, tmp_path: Path, monkeypatch) -> None:
