@@ -17,6 +17,8 @@ HEIGHT = 200
 PLAIN, SHORT = ",.4~r", "~s"
 """How d3 writes numbers at an axis: with up to four digits, or thousands as `k`."""
 
+_SHORT_NAME = 12
+"""Four names of so many characters stand beside each other above a plot."""
 _TINY, _HUGE = 1e-30, 1e30
 """Beyond these magnitudes numbers are drawn as nothing, or at the bound."""
 _CONFIG = {
@@ -66,7 +68,8 @@ def chart(spec: Spec, *, width: int, height: int) -> Spec:
 def colors_of(names: Sequence[str], colors: Sequence[str], *, legend: bool = True) -> Spec:
     """The colour by the field `s`, a series each, named in a legend where there are several."""
     chosen = [colors[i % len(colors)] for i in range(len(names))]
-    shown: Spec = {} if legend and len(names) > 1 else {"legend": None}
+    long: Spec = {"legend": {"columns": 2, "labelLimit": 130}} if any(len(name) > _SHORT_NAME for name in names) else {}
+    shown: Spec = long if legend and len(names) > 1 else {"legend": None}
     return {"field": "s", "type": "nominal", "scale": {"domain": list(names), "range": chosen}, **shown}
 
 

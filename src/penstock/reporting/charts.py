@@ -139,21 +139,29 @@ def intervals(
     return chart({"data": {"values": values}, "layer": layers}, width=width, height=max(1, len(names)) * step)
 
 
-def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Spec:
+def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]], totals: Sequence[int] | None = None) -> Spec:
     """A confusion matrix: rows are labels, columns answers, shade and figure the share of the row.
 
     Args:
         labels: Names of the classes.
         counts: Rows of the table by label, then by answer, shape (n_classes, n_classes).
+        totals: All rows of each label, shape (n_classes,); None where `counts` has every answer.
     """
     values = []
-    for label, row in zip(labels, counts, strict=True):
-        total = sum(row) or 1
+    for label, row, all_rows in zip(labels, counts, totals or [sum(row) for row in counts], strict=True):
+        total = all_rows or 1
         for answer, count in zip(labels, row, strict=True):
             text = f"label {label}, answer {answer}: {count:,} rows, {count / total:.1%} of the label's"
             share = rounded(count / total)
             values.append(
-                {"l": label, "a": answer, "n": f"{count:,}", "p": share, "q": f"{count / total:.0%}", "t": text}
+                {
+                    "l": label,
+                    "a": answer,
+                    "n": f"{count:,}",
+                    "p": share,
+                    "q": f"{count / total:.0%}" if count else "",
+                    "t": text,
+                }
             )
     side = 46 if len(labels) > 4 else 84
     axis: Spec = {"ticks": False, "domain": False, "labelLimit": 90}

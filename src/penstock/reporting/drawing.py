@@ -28,6 +28,8 @@ class Chart:
     rows: tuple[Sequence[Cell], ...] = ()
     note: str = ""
     """How to read it, shown below."""
+    wide: bool = False
+    """Whether it takes the page's whole width: smaller, nobody could read it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,10 @@ MOST_CLASSES = 8
 """Curves of so many classes are told apart in one picture."""
 FEW_CLASSES = 3
 """Of so many classes two models are shown in one picture."""
+MOST_MISTAKEN = 30
+"""Classes of a confusion matrix that are drawn; of more, those with the most mistakes."""
+_NARROW = 7
+"""Classes of a confusion matrix that is read beside other pictures."""
 MOST_VALUES = 8
 """So many of a text's values are drawn."""
 MOST_DOTS = 30
@@ -152,13 +156,15 @@ def _curves(
     first = next(iter(models))
     classes = list(getattr(models[first], which))
     single = len(classes) == 1
+    labels = _labels(classes)
     found: dict[str, Curve] = {}
     colors, dashed = [], []
     for place, (role, model) in enumerate(models.items()):
         if place and not single and len(classes) > FEW_CLASSES:
             continue
         for name, curve in list(getattr(model, which).items())[:MOST_CLASSES]:
-            key = role if single else f"{name}, {role}" if len(classes) <= FEW_CLASSES and len(models) > 1 else name
+            label = labels.get(name, name[:_LABEL])
+            key = role if single else f"{label}, {role}" if len(classes) <= FEW_CLASSES and len(models) > 1 else label
             found[key] = curve
             colors.append(SERIES[place if single else classes.index(name) if name in classes else -1])
             dashed += [key] if place else []
@@ -203,7 +209,8 @@ def _calibration(models: Mapping[str, ModelPlots], plots: EvaluationPlots) -> It
         elif len(model.calibration) == 1:
             found[role] = next(iter(model.calibration.values()))
         elif not place:
-            found.update(dict(list(model.calibration.items())[:MOST_CLASSES]))
+            labels = _labels(list(model.calibration))
+            found.update({labels[name]: bins for name, bins in list(model.calibration.items())[:MOST_CLASSES]})
     if not found:
         return
     x, y = ("mean estimate", "mean label") if regression else ("mean score", "share of positives")
@@ -228,18 +235,31 @@ def _calibration(models: Mapping[str, ModelPlots], plots: EvaluationPlots) -> It
 
 
 def _confusion(role: str, model: ModelPlots, plots: EvaluationPlots) -> Chart:
-    named = len(plots.classes) == len(model.confusion)
+    named = len(set(plots.classes)) == len(plots.classes) == len(model.confusion)
     labels = list(plots.classes) if named else [str(i) for i in range(len(model.confusion))]
     right = sum(row[i] for i, row in enumerate(model.confusion))
-    rows = sum(map(sum, model.confusion)) or 1
+    totals = [sum(row) for row in model.confusion]
+    rows = sum(totals) or 1
+    shown = _most_mistaken(model.confusion)
+    labels = list(_labels([labels[i] for i in shown]).values())
+    counts = [[model.confusion[i][j] for j in shown] for i in shown]
+    more = f" The {len(shown)} classes with the most mistakes of {len(totals)}." if len(shown) < len(totals) else ""
     return Chart(
-        spec=charts.matrix(labels, model.confusion),
+        spec=charts.matrix(labels, counts, [totals[i] for i in shown]),
         title=f"Confusion matrix, {role}",
         says=f"{percent(right / rows)} of {rows:,} rows are answered as labelled.",
-        note=f"{percent(right / rows)} of {rows:,} rows are right. Percentages are of the label's rows.",
+        note=f"{percent(right / rows)} of {rows:,} rows are right. Percentages are of the label's rows.{more}",
         columns=("label", *(f"answer {label}" for label in labels)),
-        rows=tuple((label, *row) for label, row in zip(labels, model.confusion, strict=True)),
+        rows=tuple((label, *row) for label, row in zip(labels, counts, strict=True)),
+        wide=len(shown) > _NARROW,
     )
+
+
+def _most_mistaken(confusion: Sequence[Sequence[int]]) -> list[int]:
+    """The classes that take part in the most mistakes, as label or as answer, in the order of the classes."""
+    answered = [sum(column) for column in zip(*confusion, strict=True)]
+    wrong = [sum(row) + answered[i] - 2 * row[i] for i, row in enumerate(confusion)]
+    return sorted(sorted(range(len(confusion)), key=lambda i: -wrong[i])[:MOST_MISTAKEN])
 
 
 def importance(view: EvaluationView) -> Chart | None:

@@ -28,6 +28,8 @@ _TONES: dict[str, str] = {
     **{"skipped": "quiet", "running": "plain", "open": "good", "closed": "bad", "pruned": "quiet"},
 }
 _MARKS = {"good": "✓", "bad": "✕", "doubt": "?", "fault": "!", "quiet": "·", "plain": "…"}
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Characters that turn around the order of what follows, figures among it."""
 _LONGEST = 2000
 """Characters of one value that a page shows."""
 
@@ -69,6 +71,7 @@ def environment(*more: Path) -> Environment:
         loader=FileSystemLoader([TEMPLATES, *more]),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_in_order,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -101,6 +104,13 @@ def mark(word: object) -> str:
 def gravity(word: object) -> int:
     """The place of a verdict among all, gravest first; what is none comes last."""
     return next((i for i, verdict in enumerate(GRAVITY) if verdict == word), len(GRAVITY))
+
+
+def _in_order(thing: Any) -> Any:
+    """Show marks of direction instead of obeying them: a value must not turn around the figures beside it."""
+    if not isinstance(thing, str) or not _DIRECTION.search(thing):
+        return thing
+    return type(thing)(_DIRECTION.sub(lambda found: f"\\u{ord(found[0]):04x}", thing))
 
 
 def _cut(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from penstock.artifacts import Verdict
 from penstock.reporting.views import GRAVITY, Estimate, EvaluationView, SliceView
 
 _COUNTS = "example_count"
@@ -36,7 +37,7 @@ def badness(metric: str, value: float) -> float:
 
 
 def worst_first(slices: Iterable[SliceView], metric: str) -> list[SliceView]:
-    """Put slices in order: the whole first, then by verdict, gravest first, then by how much worse they became.
+    """Put slices in order: the whole first, then what a rule objects to, gravest first, then what became worse.
 
     Where there is no baseline, by how bad they are. Slices in which the metric is not defined come last.
     """
@@ -55,9 +56,9 @@ def _place(part: SliceView, metric: str) -> tuple[bool, bool, int, float, str]:
 
 
 def _gravity(part: SliceView, metric: str) -> int:
-    """The gravest verdict about this metric in this slice; what no rule speaks of comes after all of them."""
+    """The gravest verdict about this metric in this slice; what no rule speaks of is as good as what passed."""
     reason = part.reason_for(metric)
-    return GRAVITY.index(reason.verdict) if reason else len(GRAVITY)
+    return GRAVITY.index(reason.verdict if reason else Verdict.SUCCESSFUL)
 
 
 def _value(estimate: Estimate | None) -> float | None:

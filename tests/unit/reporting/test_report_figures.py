@@ -125,3 +125,31 @@ def test_drift_is_what_is_above_its_threshold() -> None:
     near = Distance(split="s", of="drift", type="l_infty", value=0.1, threshold=0.1)
     assert not column.with_findings((near,), 0).drifted
     assert column.with_findings((near, replace(near, value=0.11)), 0).drifted
+
+
+def test_a_matrix_of_many_classes_shows_the_most_mistaken_and_shares_of_all_rows() -> None:
+    side = 40
+    confusion = [[10 if i == j else 0 for j in range(side)] for i in range(side)]
+    for wrong in range(30):
+        confusion[wrong + 10][(wrong + 1) % 30 + 10] = 5
+    confusion[39][0] = 1  # class 0 is mistaken only here: not among the 30
+    plots = PLOTS.model_copy(
+        update={
+            "classes": tuple(f"c{i}" for i in range(side)),
+            "candidate": PLOTS.candidate.model_copy(update={"confusion": tuple(map(tuple, confusion))}),
+        }
+    )
+    chart = next(chart for chart in figures.performance(plots) if chart.title == "Confusion matrix, candidate")
+    assert [row[0] for row in chart.rows] == [f"c{i}" for i in range(10, 40)]
+    assert chart.wide
+    assert "The 30 classes with the most mistakes of 40." in chart.note
+    share = next(v for v in chart.spec["data"]["values"] if (v["l"], v["a"]) == ("c39", "c39"))
+    assert share["p"] == 0.625  # 10 of 16: the answer that is not shown counts
+
+
+def test_a_long_name_of_a_class_is_told_once_and_cut() -> None:
+    name = "n" * 5000
+    plots = PLOTS.model_copy(update={"classes": (name, "late")})
+    for chart in figures.performance(plots):
+        assert name not in str(chart.spec)
+        assert name not in chart.says + chart.note + str(chart.rows)

@@ -227,3 +227,10 @@ def test_intervals_that_lie_apart_are_marked(findings: Findings) -> None:
     page = render_comparison(replace(view, second=second))
     assert page.count(">lie apart<") == 1
     assert "+0.15" in page
+
+
+def test_a_value_does_not_turn_around_the_figures_beside_it() -> None:
+    overridden = "a\N{RIGHT-TO-LEFT OVERRIDE}b\N{LEFT-TO-RIGHT ISOLATE}c"
+    page = render(RunView(title=overridden, parameters={"p": overridden}, findings=Findings()))
+    assert not set("\N{RIGHT-TO-LEFT OVERRIDE}\N{LEFT-TO-RIGHT ISOLATE}") & set(page)
+    assert page.count(r"a\u202eb\u2066c") >= 2

@@ -26,10 +26,10 @@ def test_the_whole_stands_first_whatever_it_is() -> None:
     assert order([part("a", 0.1), part("overall", 0.9)]) == ["overall", "a"]
 
 
-def test_verdicts_come_before_values() -> None:
+def test_objections_come_before_values_and_what_passed_does_not() -> None:
     slices = [part("bad", 0.1), part("fine", 0.2, verdict=Verdict.SUCCESSFUL), part("no", 0.9, verdict=Verdict.FAILED)]
     slices.append(part("few", 0.8, verdict=Verdict.INCONCLUSIVE))
-    assert order(slices) == ["no", "few", "fine", "bad"]
+    assert order(slices) == ["no", "few", "bad", "fine"]
 
 
 def test_a_verdict_about_another_metric_does_not_count() -> None:
