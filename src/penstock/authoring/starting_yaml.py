@@ -16,6 +16,11 @@ from penstock.profiling.choices import Because, plain
 
 _WIDTH = 118
 _WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
+_TRUTH_ELSEWHERE = re.compile(r"(?i:y|n|yes|no|on|off)")
+"""Words that are truth values to readers of YAML 1.1, and texts to those of YAML 1.2.
+
+Source: YAML 1.1, type library, bool.
+"""
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -126,7 +131,7 @@ def _scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    if _WORD.fullmatch(value) and reads_as_text(value):
+    if _WORD.fullmatch(value) and reads_as_text(value) and not _TRUTH_ELSEWHERE.fullmatch(value):
         return str(value)
     return '"' + "".join(_ESCAPES.get(c, c) if c in _ESCAPES or c.isprintable() else _escape(c) for c in value) + '"'
 

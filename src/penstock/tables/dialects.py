@@ -37,6 +37,8 @@ _MAGIC = {
 }
 _ELSEWHERE = 0.3
 """A share of letters beyond ASCII [fraction] above which a text is not in a language of Western Europe."""
+_FEW_LETTERS = 20
+"""So few letters beyond ASCII do not show a script."""
 _NUMBER = re.compile(
     r"^\s*[-+]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?\s*$|^\s*[-+]?\.[0-9]+\s*$|^[0-9]{1,4}([-/.])[0-9]{1,2}\2"
 )
@@ -74,7 +76,11 @@ def find_encoding(content: bytes, where: str) -> str:
     strange = len(head) - len(head.translate(None, _STRANGE))
     if strange * 100 > len(head):
         raise BadInput(f"{where}: is no text: {strange / len(head):.0%} of it are control characters", "Give a table")
-    return "utf-8" if content.isascii() or _is_utf8(content) else _old_encoding(content)
+    if content.isascii() or _is_utf8(content):
+        return "utf-8"
+    sample = _beyond_ascii(content)
+    _refuse_damaged(content, sample, where)
+    return _old_encoding(content, sample)
 
 
 def _is_utf8(content: bytes) -> bool:
@@ -88,17 +94,35 @@ def _is_utf8(content: bytes) -> bool:
     return True
 
 
-def _old_encoding(content: bytes) -> str:
+def _beyond_ascii(content: bytes) -> bytes:
+    """The first lines that are not in ASCII."""
+    lines = [line for line in content[: 4 * _SAMPLE_BYTES].split(b"\n") if not line.isascii()]
+    lines = lines or [line for line in content.split(b"\n") if not line.isascii()]
+    return b"\n".join(lines)[: _SAMPLE_BYTES // 4]
+
+
+def _refuse_damaged(content: bytes, sample: bytes, where: str) -> None:
+    """Refuse UTF-8 with a few bytes that are none: in any other encoding, all its other letters would be wrong."""
+    letters = [c for c in sample.decode("utf-8", "surrogateescape") if not c.isascii()]
+    stray = sum("\udc80" <= c <= "\udcff" for c in letters)
+    if len(letters) - stray <= 2 * stray:
+        return
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"line {line:,}: byte 0x{content[error.start]:02x} is not UTF-8, as the rest is"
+        raise BadInput(f"{where}: {what}", "Mend such lines, or save the table anew as UTF-8") from None
+
+
+def _old_encoding(content: bytes, sample: bytes) -> str:
     """One of the encodings from before Unicode."""
     from charset_normalizer import from_bytes
 
-    lines = [line for line in content[: 4 * _SAMPLE_BYTES].split(b"\n") if not line.isascii()]
-    lines = lines or [line for line in content.split(b"\n") if not line.isascii()]
-    sample = b"\n".join(lines)[: _SAMPLE_BYTES // 4]
     letters = sum(byte > 127 or chr(byte).isalpha() for byte in sample)
     beyond = sum(byte > 127 for byte in sample)
     western = "cp1252" if _decodes(content, "cp1252") else "latin-1"
-    if beyond <= _ELSEWHERE * letters:
+    if beyond <= _ELSEWHERE * letters or beyond < _FEW_LETTERS:
         return western
     best = from_bytes(sample).best()
     return best.encoding if best is not None and _decodes(content, best.encoding) else western

@@ -145,7 +145,7 @@ def _sniff_texts(
         for group in (wanted[at::groups] for at in range(groups)):
             table = texts.table(source, names, group)
             if not table.num_rows:
-                raise BadInput(f"{texts.first.where}: has a header but no rows")
+                raise BadInput(f"{texts.first.where}: has a header but no rows", "Give a table with rows")
             columns = {name: table.column(name) for name in group}
             del table
             for name, (guessed, column, wild, stray) in zip(group, pool.map(_typed, columns.values()), strict=True):

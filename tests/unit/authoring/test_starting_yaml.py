@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,12 @@ def test_long_lists_fill_lines_that_are_not_too_long(tmp_path):
 def test_words_that_yaml_takes_for_something_else_stay_words(tmp_path, word):
     values = {"value": word, "key": {word: 1}, "list": [word]}
     assert read(tmp_path, write_yaml(values)) == values
+
+
+def test_classes_stay_texts_to_every_reader_of_yaml():
+    written = write_yaml({"classes": ["no", "yes", "Off", "N", "north"]})
+    assert written == 'classes: ["no", "yes", "Off", "N", north]\n'
+    assert yaml.safe_load(written) == {"classes": ["no", "yes", "Off", "N", "north"]}  # reads YAML 1.1
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -140,6 +140,17 @@ def test_encodings(tmp_path: Path, encoding: str, named: str) -> None:
     assert (told == []) == (named in ("utf-8", "utf-16"))
 
 
+def test_damaged_utf8_is_not_taken_for_another_encoding(tmp_path: Path) -> None:
+    text = "name,x\n" + "Zoë,1\nJosé,2\nMüller,3\n" * 30
+    with pytest.raises(BadInput, match=r"line 92: byte 0xff is not UTF-8, as the rest is. Mend such lines"):
+        sniffed(tmp_path, text.encode() + b"\xff\xfe,4\n")
+
+
+def test_a_handful_of_letters_does_not_show_a_script(tmp_path: Path) -> None:
+    found = sniffed(tmp_path, b"name,x\n" + b"Ann,1\nBob,2\n" * 30 + b"\xe9\xe8\xe0,3\n")
+    assert (found.source.encoding, found.table.column("name")[-1].as_py()) == ("cp1252", "éèà")
+
+
 def test_an_encoding_of_another_script(tmp_path: Path) -> None:
     words = ["Москва и область", "Санкт-Петербург", "Нижний Новгород", "Екатеринбург", "Казань и Набережные Челны"]
     text = "город,число\n" + "".join(f"{word},{n}\n" for n, word in enumerate(words * 5))
