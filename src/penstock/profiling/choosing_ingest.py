@@ -44,7 +44,7 @@ def choose_ingest(profile: Profile, source: Source, uses: Mapping[str, Use]) -> 
     if raw != label.column:
         source = source.renamed({raw: label.column})
     chosen: dict[str, Any] = {"sources": {TABLE: _source(source)}}
-    chosen |= _identity(profile, uses)
+    chosen |= _identity(profile)
     if raw != label.column:
         answers = ", ".join(f"{number} for {value!r}" for number, value in list(enumerate(label.classes))[:10])
         derivation = {"op": "position_in", "column": raw, "values": list(label.classes)}
@@ -80,7 +80,7 @@ def _source(source: Source) -> dict[str, Any]:
     return {key: Because(value, reasons[key]) if key in reasons else value for key, value in written.items()}
 
 
-def _identity(profile: Profile, uses: Mapping[str, Use]) -> dict[str, Any]:
+def _identity(profile: Profile) -> dict[str, Any]:
     if profile.key:
         repeated = [found for found in profile.findings if found.kind == "duplicate_key"]
         why = (
