@@ -24,6 +24,8 @@ _NEW_VALUES = 0.01
 """Share of the rows that may have values that are not in a list."""
 _FEWEST_FOR_QUANTILES = 30
 """Numbers with fewer values have no comparator: they are compared between quantiles, which then say little."""
+_OTHER_VALUES = 0.8
+"""A divergence that is always told: hardly any value is as it was, as when a unit changes [bits]."""
 _FEWEST_A_VALUE = 5
 """A list is only taken for complete where its values come up so often, on average [rows]."""
 
@@ -100,8 +102,10 @@ def _label(profile: Profile, column: ColumnProfile) -> str:
     elif kind == "FLOAT":
         fields.append("float_domain { disallow_nan: true disallow_inf: true }")
     fields.append('not_in_environment: "SERVING"')
-    if label.task == "binary" or (label.task == "regression" and column.distinct >= _FEWEST_FOR_QUANTILES):
-        fields += _moves("jensen_shannon_divergence", max(0.02, _noise(profile.rows, 10)))
+    if label.task == "regression" and column.distinct >= _FEWEST_FOR_QUANTILES:
+        fields += _moves_of_numbers(column, profile.rows)
+    if label.task == "binary":
+        fields += _moves("jensen_shannon_divergence", max(0.02, _noise(profile.rows, 20)))
     answers = [f"{number} is {value!r}" for number, value in enumerate(label.classes[:20])] if label.encoded else []
     return _block(column, fields, [f"The label. {', '.join(answers)}".rstrip(), *_seen(column)])
 
@@ -127,8 +131,14 @@ def _comparators(column: ColumnProfile, rows: int, *, listed: bool) -> list[str]
         chance = 4 * math.sqrt(max(largest * (1 - largest), 0.01) * 2 / max(_JUDGED * rows, 1))
         return _moves("infinity_norm", max(0.05, chance))
     if column.role == "number" and column.distinct >= _FEWEST_FOR_QUANTILES:
-        return _moves("jensen_shannon_divergence", max(0.1, _noise(rows, 30)))
+        return _moves_of_numbers(column, rows)
     return []
+
+
+def _moves_of_numbers(column: ColumnProfile, rows: int) -> list[str]:
+    """The longer a tail, the more the largest value alone moves the bins that the divergence is approximated in."""
+    floor = 0.15 + 0.05 * abs(column.skewness or 0.0)
+    return _moves("jensen_shannon_divergence", min(_OTHER_VALUES, max(floor, _noise(rows, 30))))
 
 
 def _noise(rows: int, bins: int) -> float:
@@ -138,7 +148,7 @@ def _noise(rows: int, bins: int) -> float:
         Lin: Divergence measures based on the Shannon entropy (IEEE Transactions on Information Theory 37, 1991). To
         second order the divergence is a chi-square over 8 n ln 2, of bins - 1 degrees of freedom.
     """
-    return 8 * (bins - 1) / (8 * math.log(2) * max(_JUDGED * rows, 1))
+    return 4 * (bins - 1) / (8 * math.log(2) * max(_JUDGED * rows, 1))
 
 
 def _moves(measure: str, threshold: float) -> list[str]:

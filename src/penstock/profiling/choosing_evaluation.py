@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,11 @@ _NOTHING_KNOWN = {
     "Skill": (0, "Better than the best constant answer"),
 }
 """By metric, what a model has that knows nothing, and how that is said."""
+_WORSE = 0.05
+"""How much worse than the last blessed model a candidate may be, at least."""
+_WORSE_OF_ONE_ROW = {"AUC": 0.5, "Skill": 1.0}
+"""The same over the root of the judged rows, where these are few: the interval of the difference between two equally
+good models reached 0.09 to either side of skill with 60 rows, and 0.025 of the area under the curve with 150."""
 _METRICS = {
     "binary": ("AUC", "BinaryAccuracy", "Precision", "Recall", "BinaryCrossentropy", "Calibration"),
     "multiclass": ("SparseCategoricalAccuracy", "SparseCategoricalCrossentropy"),
@@ -36,7 +42,7 @@ def choose_evaluation(profile: Profile, uses: Mapping[str, Use]) -> dict[str, An
     judged = int(profile.rows * _JUDGED_SHARE)
     names = ["ExampleCount", "Skill", *_METRICS[profile.label.task]]
     decisive = "AUC" if profile.label.task == "binary" and judged < _FEW_JUDGED else "Skill"
-    metrics = [{"class_name": name, **(_bounds(decisive) if name == decisive else {})} for name in names]
+    metrics = [{"class_name": name, **(_bounds(decisive, judged) if name == decisive else {})} for name in names]
     of_slices = [{"feature_keys": [name]} for name in slices]
     config = {"slicing_specs": [{}, *of_slices], "metrics_specs": [{"metrics": metrics}]}
     smallest = max(30, min(1000, judged // 10))
@@ -52,12 +58,13 @@ def choose_evaluation(profile: Profile, uses: Mapping[str, Use]) -> dict[str, An
     }
 
 
-def _bounds(metric: str) -> dict[str, Any]:
+def _bounds(metric: str, judged: int) -> dict[str, Any]:
     """Thresholds on all rows: better than knowing nothing, and not much worse than before."""
     nothing, why = _NOTHING_KNOWN[metric]
+    worse = round(max(_WORSE, _WORSE_OF_ONE_ROW[metric] / math.sqrt(max(judged, 1))), 3)
     threshold = {
         "value_threshold": {"lower_bound": nothing},
-        "change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": -0.05},
+        "change_threshold": {"direction": "HIGHER_IS_BETTER", "absolute": -worse},
     }
     text = f"{why}, and not much worse than the last blessed model."
     return {"per_slice_thresholds": [{"slicing_specs": [{}], "threshold": Because(threshold, text)}]}

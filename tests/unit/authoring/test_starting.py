@@ -83,6 +83,24 @@ def test_the_schema_is_of_what_ingest_puts_out(tmp_path, data):
     assert all(feature.presence.min_fraction == 1 for feature in schema.feature)
 
 
+@pytest.mark.parametrize(
+    ("rows", "tail", "bound"), [(2000, 0, (0.15, 0.2)), (2000, 2, (0.35, 0.8)), (60, 0, (0.8, 0.8))]
+)
+def test_values_may_move_as_far_as_chance_and_a_long_tail_move_them(tmp_path, rows, tail, bound):
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    rng = np.random.default_rng(0)
+    spent = np.exp(tail * rng.normal(size=rows)) if tail else rng.normal(size=rows)
+    lines = [f"{value},{int(label)}" for value, label in zip(spent, rng.random(rows) < 0.5, strict=True)]
+    (tmp_path / "t.csv").write_text("spent,left\n" + "\n".join(lines) + "\n")
+    folder = start(Request("tails", str(tmp_path / "t.csv"), "left"), tmp_path).folder
+    schema = text_format.Parse((folder / "schema.pbtxt").read_text(encoding="utf-8"), schema_pb2.Schema())
+    [feature] = [feature for feature in schema.feature if feature.name == "spent"]
+    least, most = bound
+    assert least <= round(feature.drift_comparator.jensen_shannon_divergence.threshold, 6) <= most
+
+
 def test_long_values_stand_whole_in_the_schema(tmp_path):
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
