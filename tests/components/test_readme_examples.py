@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from penstock.artifacts import Task
+
 COMPONENTS = Path(__file__).parents[2] / "components"
 SHOWN = [
     (readme.parent.name, block)
@@ -31,10 +33,15 @@ def test_the_values_shown_are_taken(component: str, block: str) -> None:
     assert params.parse({name: "text" if name in files else value for name, value in given.items()}, "README")
 
 
-def test_the_evaluators_configuration_makes_a_plan() -> None:
+def test_the_evaluators_configurations_make_plans() -> None:
     from components.evaluator.plan import make_plan, read_eval_config
 
-    [block] = [block for name, block in SHOWN if name == "evaluator"]
-    plan = make_plan(read_eval_config(yaml.safe_load(block)["eval_config"]), only_known=True)
-    assert plan.names == ("auc", "binary_accuracy")
-    assert [(threshold.kind, threshold.lower) for threshold in plan.thresholds] == [("value", 0.6), ("change", -0.02)]
+    tasks = [Task(kind="binary"), Task(kind="multiclass", classes=("a", "b", "c"))]
+    shown = [yaml.safe_load(block)["eval_config"] for name, block in SHOWN if name == "evaluator"]
+    two, several = (
+        make_plan(read_eval_config(config), only_known=True, task=task)
+        for config, task in zip(shown, tasks, strict=True)
+    )
+    assert two.names == ("auc", "binary_accuracy")
+    assert [(threshold.kind, threshold.lower) for threshold in two.thresholds] == [("value", 0.6), ("change", -0.02)]
+    assert {"skill", "auc_macro", "f1_score_macro", "auc_class_0", "auc_class_2"} <= set(several.names)

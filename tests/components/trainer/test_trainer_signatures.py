@@ -64,4 +64,4 @@ def test_the_graph_inside_transforms_as_the_transform_did(exported, rows, inputs
     expected = inputs["transformed_examples"].read("eval").slice(0, 512)
     assert sorted(outputs) == sorted(spec.transformed)
     for name, values in outputs.items():
-        assert (values.numpy() == expected.column(name).to_numpy()).all(), name
+        assert (values.numpy() == np.array(expected.column(name).to_pylist())).all(), name
