@@ -69,10 +69,18 @@ def check_target(target: Path, *, option: str = "--output", made: bool = False) 
 
 
 def write_page(target: Path, page: str) -> None:
-    """Put a page in its place, whole or not at all."""
+    """Put a page in its place, whole or not at all.
+
+    Raises:
+        PenstockError: It cannot be written there (operator).
+    """
+    from penstock.sdk import PenstockError
     from penstock.sdk.entry import write_atomically
 
-    write_atomically(target, page)
+    try:
+        write_atomically(target, page)
+    except OSError as error:
+        raise PenstockError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
 
 
 def open_page(target: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
@@ -73,7 +75,7 @@ def find_files(name: str, source: Source) -> list[SourceFile]:
     else:
         files = [Spanned(found) for found in sorted(place.list(place.root))]
     if not files:
-        raise BadInput(f"{where}: {_why_none(place.root)}")
+        raise BadInput(f"{where}: {_why_none(place.root)}", _meant(place.root))
     if urlsplit(place.root).scheme in ("http", "https"):
         return [SourceFile(name, _last_part(place.root), source.uri, place.root)]
     below = len(_fixed_prefix(place.root, files))
@@ -94,6 +96,17 @@ def _why_none(root: str) -> str:
             f"no table is in this directory: no name ends in {', '.join(SUFFIXES)}, nor in one of these and .gz or .zip"
         )
     return "no such file"
+
+
+def _meant(root: str) -> str:
+    """The nearest name in the folder where a file should be, or the folder that is not there."""
+    path = Path(root)
+    if "://" in root or path.is_dir() or has_spans(root):
+        return ""
+    if not os.access(path.parent, os.R_OK):
+        return f"There is no folder {path.parent}" if str(path.parent) not in ("", ".") else ""
+    near = get_close_matches(path.name, {*os.listdir(path.parent)} - {path.name}, n=1)  # noqa: PTH208 - names only
+    return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def fingerprint(file: SourceFile) -> str:

@@ -31,6 +31,9 @@ def refuse_twice(names: Sequence[str], where: str) -> None:
     """
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
+        if twice == [""]:
+            hint = "Name them; if the line is a title, delete it"
+            raise BadInput(f"{where} leaves {Counter(names)['']:,} columns without a name", hint)
         shown = ", ".join(repr(name) for name in twice[:_SHOWN])
         raise BadInput(f"{where} names a column twice: {shown}", "Rename one of them in the data")
 

@@ -120,6 +120,19 @@ def test_paths_that_lead_to_no_table(tmp_path: Path) -> None:
     assert "the address of a database needs a query" in refused("sqlite:///x.db")
 
 
+def test_a_misspelt_file_or_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "churn.csv").write_text("x\n1\n")
+    assert refused(tmp_path / "chrun.csv").endswith("chrun.csv: no such file. Did you mean 'churn.csv'?")
+    assert refused(tmp_path / "dta" / "churn.csv").endswith("no such file. There is no folder ...")
+
+
+def test_a_title_above_the_header_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Report,,\na,b,c\n1,2,3\n")
+    assert "the header leaves 2 columns without a name. Name them; if the line is a title, delete it" in refused(
+        tmp_path / "t.csv"
+    )
+
+
 def test_links_that_go_round_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "t.csv").write_text("x\n1\n")
