@@ -20,6 +20,7 @@ _LOOKED_AT = 10_000
 _FEWEST_FOR_IDS = 20
 """With fewer rows, values that are all different say nothing."""
 _TEXT_WORDS = 4.0
+_WITH_UNIT = r"^#\s?(?P<unit>%|[$€£¥]|[A-Za-zµ°²³/]{1,5})$|^(?P<sign>[$€£¥])\s?#$"
 _ID_WORDS = frozenset({"id", "ids", "uuid", "guid", "key", "pk", "idx", "index", "identifier", "rownames", "rowid"})
 _TIME_WORDS = frozenset({"year", "month", "week", "day", "date", "time", "hour", "period", "quarter"})
 
@@ -188,10 +189,24 @@ def _of_texts(column: pa.ChunkedArray) -> dict[str, Any]:
     return {
         "type": "string",
         "distinct": distinct,
+        "unit": _unit(looked_at),
         "mean_words": round(pc.mean(blanks).as_py() + 1, 2),
         "top": _top(words, counts) if distinct <= counts.sum() / 2 else (),
         "values": tuple(values),
     }
+
+
+def _unit(words: pa.Array) -> str:
+    """What stands with a number in all texts; nothing where they are no such numbers, or of several units."""
+    import pyarrow.compute as pc
+
+    if not pc.all(pc.match_substring_regex(words.slice(0, 100), "[0-9]")).as_py():
+        return ""
+    plain = pc.utf8_trim_whitespace(words)
+    shapes = pc.unique(pc.replace_substring_regex(plain, r"[-+]?[0-9]([0-9.,' ]*[0-9])?", "#", max_replacements=1))
+    found = pc.extract_regex(shapes, _WITH_UNIT)
+    units = {part["unit"] or part["sign"] if part else "" for part in found.to_pylist()}
+    return units.pop() if len(units) == 1 else ""
 
 
 def _top(values: Any, counts: npt.NDArray[np.int64]) -> tuple[Count, ...]:
@@ -216,7 +231,8 @@ def _role(name: str, facts: dict[str, Any]) -> Role:
     if distinct == 1 and not facts["missing"]:
         return "constant"
     if facts["type"] == "string":
-        return _role_of_text(present, distinct, facts["mean_words"])
+        role = _role_of_text(present, distinct, facts["mean_words"])
+        return "high_cardinality" if role == "identifier" and facts["unit"] else role  # amounts name no rows
     if facts["type"] == "int":
         return _role_of_integer(set(name.split("_")), facts)
     roles: dict[str, Role] = {"bool": "boolean", "date": "moment", "timestamp": "moment"}

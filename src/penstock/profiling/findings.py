@@ -10,7 +10,7 @@ from penstock.profiling.columns import encode, numbers_of
 from penstock.profiling.duplicates import same_columns
 from penstock.profiling.populations import Group, blocks_of, strange_blocks, strange_values
 from penstock.profiling.predicting import Target, rank
-from penstock.profiling.profile import ColumnProfile, Finding, LabelProfile
+from penstock.profiling.profile import ColumnProfile, Finding, LabelProfile, Value
 from penstock.profiling.suspects import find_filled_by_label, find_leaks, find_sum
 
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ def about_label(column: ColumnProfile, label: LabelProfile) -> list[Finding]:
     if rare:
         text = f"classes with hardly a row, of which nothing can be learnt or judged: {listed(rare)}"
         findings.append(Finding(kind="rare_class", columns=(column.name,), text=text))
+    like = [same for same in _same_but_for_case(label.classes) if len(same) > 1]
+    if like:
+        text = "classes that differ only in letters' case or in spaces: " + listed(
+            [" and ".join(map(repr, s)) for s in like]
+        )
+        findings.append(
+            Finding(kind="similar_classes", columns=(column.name,), text=f"{text}; make them one in the data")
+        )
     share = min(label.counts, default=0) / max(sum(label.counts), 1)
     if label.task == "binary" and share < _IMBALANCE:
         text = (
@@ -46,6 +54,13 @@ def about_label(column: ColumnProfile, label: LabelProfile) -> list[Finding]:
         )
         findings.append(Finding(kind="imbalance", columns=(column.name,), text=text, evidence={"share": share}))
     return findings
+
+
+def _same_but_for_case(classes: Sequence[Value]) -> list[list[Value]]:
+    same: dict[str, list[Value]] = {}
+    for value in classes:
+        same.setdefault("".join(str(value).casefold().split()), []).append(value)
+    return list(same.values())
 
 
 def about_rows(key: tuple[str, ...], repeated: int, equal_rows: int) -> list[Finding]:
@@ -77,6 +92,9 @@ def about_columns(table: pa.Table, features: Sequence[ColumnProfile]) -> list[Fi
                 findings.append(
                     Finding(kind="empty", columns=(column.name,), text=f"{column.shown} has no value at all")
                 )
+            case "high_cardinality" if column.unit:
+                text = f"{column.shown} holds numbers with {column.unit!r}, which are texts: give them without it"
+                findings.append(Finding(kind="unit", columns=(column.name,), text=text))
             case "identifier":
                 text = f"{column.shown} names the rows ({column.distinct:,} values in {column.present:,} rows)"
                 findings.append(Finding(kind="identifier", columns=(column.name,), text=text))

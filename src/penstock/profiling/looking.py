@@ -84,6 +84,9 @@ def look(
     features = [column for column in columns if column.name != wishes.label]
     time = _time_column(wishes, by_name)
     key, repeated = _key(table, wishes, features)
+    if table.num_rows - repeated < FEWEST_ROWS:
+        what = f"the key {', '.join(key)} leaves {table.num_rows - repeated:,} of {table.num_rows:,} rows"
+        raise BadInput(f"{what}: the others repeat one", f"Name what tells {FEWEST_ROWS} rows apart, or none")
     group = _group(table, features)
     equal_rows = repeated_rows(table, names)
     findings = [

@@ -27,6 +27,7 @@ FindingKind = Literal[
     "other_population",
     "label_missing",
     "rare_class",
+    "similar_classes",
     "imbalance",
     "source",
     "duplicate_key",
@@ -34,6 +35,7 @@ FindingKind = Literal[
     "duplicate_column",
     "constant",
     "empty",
+    "unit",
     "identifier",
     "time",
     "renamed",
@@ -78,6 +80,8 @@ class ColumnProfile(_Seen):
     """Whether every number is whole."""
     rises: bool = False
     """Whether the values never fall from one row to the next, in the order of the data, and not all are equal."""
+    unit: str = ""
+    """What stands with the number in every text, such as `$` or `kg`."""
     mean_words: float = 0.0
     """Words of a text, on average."""
     top: tuple[Count, ...] = ()

@@ -117,3 +117,34 @@ def test_progress_is_told_by_column():
     look(pa.table(customers(100)), {}, Wishes("churned"), lambda done, total: told.append((done, total)))
     assert told[0] == (0, 6)
     assert told[-1] == (6, 6)
+
+
+def test_amounts_with_a_unit_name_no_rows():
+    numbers = np.arange(1000, 1100)
+    table = {
+        "pay": [f"${n:,}.50" for n in numbers],
+        "weight": [f"{n / 10} kg" for n in numbers],
+        "share": [f"{n % 90}%" for n in numbers],
+        "code": [f"C-{n}" for n in numbers],
+        "mixed": [f"{n} {'kg' if n % 2 else 'lb'}" for n in numbers],
+        "y": numbers % 2,
+    }
+    profile = seen(table, "y")
+    assert {column.name: column.unit for column in profile.columns if column.unit} == {
+        "pay": "$", "weight": "kg", "share": "%"
+    }  # fmt: skip
+    assert kinds(profile)["unit"] == [("pay",), ("weight",), ("share",)]
+    assert profile.key == ("code",)
+
+
+def test_classes_that_are_written_in_several_ways_are_told():
+    table = {"x": np.arange(90) % 7, "y": (["Yes", "yes", " NO", "no", "n/o"] * 18)}
+    (found,) = (f for f in seen(table, "y").findings if f.kind == "similar_classes")
+    assert "' NO' and 'no', 'Yes' and 'yes'; make them one in the data" in found.text
+    assert "similar_classes" not in kinds(seen({**table, "y": ["a", "b", "c"] * 30}, "y"))
+
+
+def test_a_key_that_leaves_hardly_a_row_is_refused():
+    table = {"shop": ["a", "b"] * 100, "x": np.arange(200), "y": np.arange(200) % 2}
+    with pytest.raises(BadInput, match="the key shop leaves 2 of 200 rows: the others repeat one"):
+        seen(table, "y", key=("shop",))
