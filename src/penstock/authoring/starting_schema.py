@@ -28,6 +28,8 @@ _OTHER_VALUES = 0.8
 """A divergence that is always told: hardly any value is as it was, as when a unit changes [bits]."""
 _FEWEST_A_VALUE = 5
 """A list is only taken for complete where its values come up so often, on average [rows]."""
+_LONGEST_VALUE = 1024
+"""Longer values are all one to TFDV's statistics, and so cannot be held against a list [bytes]."""
 
 
 def write_schema(profile: Profile, uses: Mapping[str, Use]) -> str:
@@ -69,7 +71,8 @@ default_environment: "SERVING"
 def _is_list(column: ColumnProfile) -> bool:
     """Whether the values of a text are a list that is surely known, or nearly."""
     often = column.present >= _FEWEST_A_VALUE * column.distinct
-    return column.role == "category" and column.type == "string" and bool(column.values) and often
+    told_apart = all(len(value.encode()) <= _LONGEST_VALUE for value in column.values)
+    return column.role == "category" and column.type == "string" and bool(column.values) and often and told_apart
 
 
 def _domain(column: ColumnProfile) -> str:

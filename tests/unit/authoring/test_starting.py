@@ -114,6 +114,18 @@ def test_long_values_stand_whole_in_the_schema(tmp_path):
     assert list(schema.string_domain[0].value) == sorted(values)
 
 
+def test_values_that_statistics_do_not_tell_apart_are_no_list(tmp_path):
+    def lists(values):
+        rng = np.random.default_rng(0)
+        table = {"c": rng.choice(values, 600), "x": rng.normal(size=600), "churned": rng.choice(["no", "yes"], 600)}
+        pa.parquet.write_table(pa.table(table), tmp_path / "t.parquet")
+        folder = start(request(tmp_path / "t.parquet", force=True), tmp_path).folder
+        return "string_domain" in (folder / "schema.pbtxt").read_text(encoding="utf-8")
+
+    assert lists(["a", "x" * 1024])
+    assert not lists(["a", "x" * 1025])
+
+
 def test_the_readme_shows_a_request_by_safe_names(tmp_path, data):
     readme = (start(request(data), tmp_path).folder / "README.md").read_text(encoding="utf-8")
     [line] = [line for line in readme.splitlines() if "curl" in line]
