@@ -71,7 +71,7 @@ default_environment: "SERVING"
 def _is_list(column: ColumnProfile) -> bool:
     """Whether the values of a text are a list that is surely known, or nearly."""
     often = column.present >= _FEWEST_A_VALUE * column.distinct
-    told_apart = all(len(value.encode()) <= _LONGEST_VALUE for value in column.values)
+    told_apart = all(len(str(value).encode()) <= _LONGEST_VALUE for value in column.values)
     return column.role == "category" and column.type == "string" and bool(column.values) and often and told_apart
 
 
