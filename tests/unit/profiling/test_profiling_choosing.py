@@ -139,7 +139,7 @@ def test_a_model_must_beat_the_best_constant_answer_whatever_the_task():
     assert "AUC" in metrics(tasks(table))
 
 
-@pytest.mark.parametrize(("rows", "worse"), [(50, -0.316), (500, -0.1), (2000, -0.05), (20_000, -0.05)])
+@pytest.mark.parametrize(("rows", "worse"), [(50, -0.474), (500, -0.15), (2000, -0.075), (20_000, -0.05)])
 def test_the_fewer_rows_judge_the_more_a_model_may_seem_worse(rows, worse):
     found = tasks({**customers(rows), "churned": np.random.default_rng(0).normal(size=rows)})
     [bounds] = metrics(found)["Skill"]["per_slice_thresholds"]
