@@ -118,7 +118,8 @@ def _safe(asked: str, names: Mapping[str, str], option: str) -> str:
     if asked in names:
         return asked
     known = {*names, *names.values()}
-    near = difflib.get_close_matches(asked, known, n=1, cutoff=0.5)
+    near = [name for name in names.values() if name.casefold() == asked.casefold()]
+    near += difflib.get_close_matches(asked, known, n=1, cutoff=0.5)
     columns = list(names.values())
     listed = ", ".join(columns[:20]) + (f" and {len(columns) - 20} more" if len(columns) > 20 else "")
     raise BadInput(

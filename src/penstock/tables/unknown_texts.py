@@ -100,7 +100,7 @@ class UnknownTexts:
             if set(here) != set(names):
                 lacks, more = (", ".join(map(repr, sorted(a - b))) for a, b in _both_ways(set(names), set(here)))
                 what = " and ".join(filter(None, (lacks and f"lacks {lacks}", more and f"has {more} besides")))
-                hint = "All files of a table have the same columns"
+                hint = "All files of a table have the same columns: mend it, or name by a pattern those that do"
                 raise BadInput(f"{text.where}: compared with the first file, it {what}", hint)
             tables.append(parse_csv(text, plain, here, columns, {}))
         return pa.concat_tables(tables)
