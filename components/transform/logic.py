@@ -27,7 +27,8 @@ def input_types(params: TransformParams, columns: pa.Schema, reviewed: Collectio
         Types by column: of the columns that declared features use, or of all columns for the author's own function.
 
     Raises:
-        BadInput: The label or a feature's column is not in the examples or not in the schema (author of the pipeline).
+        BadInput: The label or a feature's column is not in the examples or not in the schema, or TensorFlow takes no
+            input of that name (author of the pipeline).
     """
     names = columns.names
     _must_have(params.label, names, "label", "the examples")
@@ -40,6 +41,8 @@ def input_types(params: TransformParams, columns: pa.Schema, reviewed: Collectio
             if name == params.label:
                 raise BadInput(f"features: a feature is made from the label {name!r}")
             _must_have(name, reviewed, "features", "the schema")
+    if "self" in wanted:
+        raise BadInput("TensorFlow takes no input called 'self'", "Rename it where it is read (columns: {self_: self})")
     return {name: arrow_feature_type(columns.field(name).type) for name in sorted(wanted)}
 
 

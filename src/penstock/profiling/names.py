@@ -23,18 +23,20 @@ _MADE = ("_missing", "_sin", "_cos", "_trend")
 def safe_name(name: str) -> str:
     """Write a name as a lower-case identifier; empty where no letter and no digit of it can be kept.
 
-    TensorFlow's signatures take no word that Python keeps to itself (`class`, `from`): such a name gets an underscore.
+    TensorFlow's signatures take no word that Python keeps to itself (`class`, `from`) and no `self`: such a name
+    gets an underscore.
 
     Example:
         >>> safe_name("Total Charges ($)"), safe_name("customerID"), safe_name("2nd Größe"), safe_name("年齢")
         ('total_charges', 'customer_id', 'c_2nd_grosse', '')
-        >>> safe_name("Class")
-        'class_'
+        >>> safe_name("Class"), safe_name("self")
+        ('class_', 'self_')
     """
     text = unicodedata.normalize("NFKD", name.translate(_SPELT)).encode("ascii", "ignore").decode()
     text = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", text)
     text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:_LONGEST].strip("_")
-    return f"c_{text}" if text[:1].isdigit() else f"{text}_" if keyword.iskeyword(text) else text
+    taken = keyword.iskeyword(text) or text == "self"
+    return f"c_{text}" if text[:1].isdigit() else f"{text}_" if taken else text
 
 
 def safe_names(originals: Sequence[str]) -> dict[str, str]:

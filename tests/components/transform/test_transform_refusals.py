@@ -1,7 +1,9 @@
 """What the transform refuses, in one line that says what to do; and what it does when an analyzer is not known."""
 
+import pyarrow as pa
 import pytest
 
+from components.transform.logic import input_types
 from components.transform.main import SPEC, run
 from components.transform.spec import TransformParams
 from penstock.artifacts import TransformedExamples
@@ -116,3 +118,12 @@ def test_an_unknown_analyzer_is_refused_or_left_to_beam(transform, caplog):
 def test_every_parameter_says_what_it_is():
     properties = TransformParams.model_json_schema()["properties"]
     assert all(value.get("description") for value in properties.values())
+
+
+def test_a_column_that_no_signature_takes_is_refused_with_its_remedy():
+    params = TransformParams.model_validate(
+        {"label": "deny", "features": {"own": {"kind": "z_score", "column": "self"}}}
+    )
+    columns = pa.schema({"self": pa.float32(), "deny": pa.int64()})
+    with pytest.raises(BadInput, match=r"no input called 'self'.*\(columns: \{self_: self\}\)"):
+        input_types(params, columns, ["self", "deny"])
