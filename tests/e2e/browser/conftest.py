@@ -16,8 +16,9 @@ CHROMIUM = Path("/usr/bin/chromium")
 Scheme = Literal["light", "dark"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each module: while it is there, no test of another could start an event loop of its own."""
     if not CHROMIUM.exists():
         pytest.skip("no Chromium here: apt-get install chromium")
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

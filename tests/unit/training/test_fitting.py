@@ -84,8 +84,11 @@ def test_a_mean_of_members_is_better_than_one_on_noisy_rows():
     def noisy(dense, index, tokens, rng):
         return dense[:, 0] + np.abs(dense[:, 1]) + rng.normal(0, 1.0, len(dense))
 
-    one, many = (trained(noisy, 250, task="regression", members=members)[1]["eval"]["r2"] for members in (1, 8))
-    assert many > one + 0.02
+    def explained(members):
+        made = (trained(noisy, 250, task="regression", members=members, seed=seed) for seed in (1, 2, 3))
+        return np.mean([measured["eval"]["r2"] for _, measured in made])
+
+    assert explained(8) > explained(1) + 0.01
 
 
 @pytest.mark.slow
