@@ -55,6 +55,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff
 _REFERENCE = re.compile(r'(id="|url\(#|href="#)([A-Za-z_][\w-]*)')
 
 
+_NOT_DRAWN = (
+    '<svg role="img" aria-label="{says}" width="320" height="24" viewBox="0 0 320 24">'
+    '<text y="16" style="fill:currentColor">This picture could not be drawn.</text></svg>'
+)
+
+
 def draw(chart: Chart, *, prefix: str = "chart") -> Figure:
     """Draw a chart.
 
@@ -65,11 +71,16 @@ def draw(chart: Chart, *, prefix: str = "chart") -> Figure:
         prefix: Stands before the ids inside the picture, which must be unique in the page.
 
     Returns:
-        The picture with one text alternative; its marks tell their values when pointed at.
+        The picture with one text alternative; its marks tell their values when pointed at. Where Vega cannot make
+        sense of what a damaged file held, a word about it: the figures stand beside it all the same.
     """
     import vl_convert
 
-    return Figure(svg=tidy(vl_convert.vegalite_to_svg(_printable(chart.spec)), chart.says, prefix), chart=chart)
+    try:
+        svg = vl_convert.vegalite_to_svg(_printable(chart.spec))
+    except ValueError:
+        return Figure(svg=_NOT_DRAWN.format(says=escape(chart.says)), chart=chart)
+    return Figure(svg=tidy(svg, chart.says, prefix), chart=chart)
 
 
 def _printable(part: Any) -> Any:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from penstock.artifacts import Artifact
 from penstock.reporting import formats
+from penstock.reporting.drawing import Chart, draw
 from penstock.reporting.page import render
 from penstock.reporting.reading import read_findings
 from penstock.reporting.views import RunView
@@ -82,3 +83,11 @@ def test_any_number_has_its_words(value: float) -> None:
     for words in (formats.number(value), formats.signed(value), formats.value(value)):
         assert words
         assert "\n" not in words
+
+
+def test_what_cannot_be_drawn_is_said_in_its_place() -> None:
+    spec = {"data": {"values": [{"a": 1}]}, "transform": [{"calculate": "1 +* 2", "as": "b"}], "mark": "bar"}
+    chart = Chart(spec=spec, title="t", says='a "picture" <of> nothing')
+    figure = draw(chart)
+    assert "This picture could not be drawn." in figure.svg
+    assert "a &quot;picture&quot; &lt;of&gt; nothing" in figure.svg
