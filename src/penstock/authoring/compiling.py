@@ -20,9 +20,9 @@ from penstock.authoring.discovery import COMPILED_FILE, load_pipeline
 from penstock.authoring.freshness import mark, seal
 from penstock.authoring.pipeline import Pipeline, WiringError
 from penstock.authoring.run_parameters import RunParameter, run_parameters
-from penstock.authoring.strict_yaml import reads_as_text
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
 from penstock.sdk.entry import write_atomically
+from penstock.strict_yaml import reads_as_text
 
 _HEADER = """\
 # Generated from pipeline.py and pipeline.yaml by `penstock compile {name}`; do not edit.

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from penstock.authoring.naming import nearest
-from penstock.authoring.strict_yaml import Document, Location, read_yaml
 from penstock.sdk import BadInput, ComponentSpec
 from penstock.sdk.params import explain_each
+from penstock.strict_yaml import Document, Location, read_yaml
 
 CONFIG_FILE = "pipeline.yaml"
 
@@ -29,6 +29,15 @@ _Bytes = Annotated[str, Field(pattern=r"^[0-9]+[KMGTPE]i?$")]
 
 class _Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Volume(_Closed):
+    """A PersistentVolumeClaim that is there already, mounted into a task."""
+
+    claim: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    """Its name, in the namespace of the tasks."""
+    path: str = Field(pattern=r"^/.+")
+    """Where it is mounted."""
 
 
 class Execution(_Closed):
@@ -52,6 +61,14 @@ class Execution(_Closed):
     """The accelerator's resource name (`nvidia.com/gpu`)."""
     accelerator_count: int = Field(default=1, ge=1, le=16)
     """How many accelerators the task needs, where a type is given."""
+    node_pool: str | None = None
+    """The node pool that the task runs in, by the name that the cluster's profile gives it."""
+    timeout_seconds: int | None = Field(default=None, ge=1)
+    """How long one attempt may take [s]."""
+    shared_memory: _Bytes | None = None
+    """Size of /dev/shm (`8Gi`), in place of the node pool's."""
+    volumes: tuple[Volume, ...] = ()
+    """PersistentVolumeClaims that the task needs."""
 
 
 class PipelineFile(_Closed):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from penstock.authoring.config import shown
-from penstock.authoring.strict_yaml import Location, read_yaml
 from penstock.sdk import BadInput
+from penstock.strict_yaml import Location, read_yaml
 
 
 @dataclass(frozen=True)

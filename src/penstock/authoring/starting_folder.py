@@ -23,11 +23,11 @@ from penstock.authoring.documents import run_parameter_table, with_section
 from penstock.authoring.starting_readme import write_readme
 from penstock.authoring.starting_schema import write_schema
 from penstock.authoring.starting_yaml import write_yaml
-from penstock.authoring.strict_yaml import read_yaml
 from penstock.profiling.choices import Because, plain
 from penstock.profiling.choosing import Choices
 from penstock.profiling.profile import Profile
 from penstock.sdk import BadInput, PenstockError
+from penstock.strict_yaml import read_yaml
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 _LONGEST_NAME = 50

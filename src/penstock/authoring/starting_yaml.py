@@ -11,8 +11,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from penstock.authoring.strict_yaml import reads_as_text
 from penstock.profiling.choices import Because, plain
+from penstock.strict_yaml import reads_as_text
 
 _WIDTH = 118
 _WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")

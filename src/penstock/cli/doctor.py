@@ -79,7 +79,7 @@ def _package(name: str) -> Finding:
 
 
 def _serving_environment() -> Finding:
-    from penstock.running.environments import LocalProfile
+    from penstock.profiles.local import LocalProfile
 
     python = LocalProfile().environments["serving"]
     program = "import importlib.metadata as m, sys; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')"

@@ -6,7 +6,7 @@ there and its content is still what it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from penstock.artifacts import Decision, digest_tree
+from penstock.artifacts import Decision
 from penstock.lineage.records import ArtifactRecord
+from penstock.provenance.artifacts import damage
 from penstock.sdk.entry import write_atomically
-from penstock.sdk.executor import RuntimeArtifact
 
 
 class CacheEntry(BaseModel):
@@ -66,9 +66,9 @@ class Cache:
         except (ValidationError, OSError):
             note("its cache entry cannot be read")
             return None
-        damage = next(filter(None, self._pool.map(_damage, entry.outputs)), None)
-        if damage or entry.key != key:
-            note(damage or "its cache entry is of other work")
+        found = next(filter(None, self._pool.map(damage, entry.outputs)), None)
+        if found or entry.key != key:
+            note(found or "its cache entry is of other work")
             return None
         return entry
 
@@ -88,26 +88,3 @@ def entries_by_run(folder: Path) -> dict[str, tuple[Path, ...]]:
             run_id = CacheEntry.model_validate_json(path.read_bytes()).run_id
             found[run_id] = (*found.get(run_id, ()), path)
     return found
-
-
-def digests_of(artifacts: Iterable[RuntimeArtifact]) -> tuple[str, ...]:
-    """The content digests of artifacts, computed where they do not carry one (imported files)."""
-    return tuple(str(a.metadata.get("digest") or _digest_at(a)) for a in artifacts)
-
-
-def _digest_at(artifact: RuntimeArtifact) -> str:
-    path = artifact.local_path()
-    return digest_tree(path) if path.exists() else artifact.uri
-
-
-def intact(artifact: ArtifactRecord) -> bool:
-    """Whether an artifact is where it was, with the content that it had."""
-    return not _damage(artifact)
-
-
-def _damage(artifact: ArtifactRecord) -> str:
-    path = RuntimeArtifact(uri=artifact.uri).local_path()
-    try:
-        return "" if digest_tree(path) == artifact.digest else f"its output {artifact.name!r} was changed"
-    except OSError:
-        return f"its output {artifact.name!r} is gone"

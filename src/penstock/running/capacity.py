@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from penstock.running.environments import LocalProfile
+from penstock.profiles.local import LocalProfile
 from penstock.running.work import Container
 
 

@@ -7,18 +7,15 @@ the runner must know before it starts: lookups, observation, what to import earl
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import penstock.artifacts
 import penstock.sdk
-from penstock.artifacts.digest import digest_file, digest_json
+from penstock.provenance.code import code_digest
 from penstock.sdk import BadInput, ComponentSpec, Params, PenstockError
 from penstock.sdk.standard import COMPONENTS, let_import, standard_root
 
@@ -42,7 +39,7 @@ class DeclaredComponent:
 
     def code_digest(self) -> str:
         """Digest of all code that can change its outputs: its own, the SDK's, and what it uses."""
-        return digest_json([_code(self.folder), _shared_code(), *(_package_code(name) for name in self.spec.uses)])
+        return code_digest(self.folder, self.spec.uses)
 
     def observe(self, params: Params) -> Any:
         """What it says of the world outside its inputs, None where it depends on nothing there.
@@ -123,24 +120,3 @@ def import_roots(links: Path, roots: Iterable[Path]) -> list[Path]:
         fresh.replace(link)
         found.append(links)
     return list(dict.fromkeys(found))
-
-
-@cache
-def _shared_code() -> Mapping[str, str]:
-    return {**_code(Path(penstock.artifacts.__path__[0])), **_code(Path(penstock.sdk.__path__[0]))}
-
-
-@cache
-def _package_code(name: str) -> Mapping[str, str]:
-    found = importlib.util.find_spec(name)
-    if found is None:
-        raise BadInput(f"package {name!r}, which a component runs, is not installed")
-    return _code(Path((found.submodule_search_locations or [str(found.origin)])[0]))
-
-
-def _code(folder: Path) -> Mapping[str, str]:
-    """Digest per source file, named from the package on."""
-    if folder.is_file():
-        return {folder.name: digest_file(folder)}
-    base = folder.parent
-    return {path.relative_to(base).as_posix(): digest_file(path) for path in folder.rglob("*.py")}

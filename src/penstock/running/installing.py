@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import penstock
-from penstock.running.environments import environment_folder
+from penstock.profiles.local import environment_folder
 from penstock.sdk import BadInput, PenstockError
 from penstock.sdk.standard import is_installed
 

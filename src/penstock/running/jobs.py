@@ -12,16 +12,19 @@ from typing import Any
 from penstock.artifacts import digest_tree
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ArtifactRecord
-from penstock.running.cache import CacheEntry, digests_of, intact
+from penstock.profiles.local import LocalProfile
+from penstock.provenance.artifacts import digests_of, record_of, runtime_artifact
+from penstock.provenance.keys import cache_key
+from penstock.provenance.lookups import look_up
+from penstock.running.cache import CacheEntry
 from penstock.running.components import DeclaredComponent, find_component
-from penstock.running.environments import Environment, LocalProfile, environment_for
+from penstock.running.environments import Environment, environment_for
 from penstock.running.home import WorkFolder
-from penstock.running.keys import cache_key
 from penstock.running.placeholders import container_argv
 from penstock.running.values import ParameterType, WrongType, coerce
 from penstock.running.work import Outputs, Work
 from penstock.running.workers import Order
-from penstock.sdk import Lookup, PenstockError
+from penstock.sdk import PenstockError
 from penstock.sdk.entry import write_atomically
 from penstock.sdk.executor import ExecutorInput, RuntimeArtifact
 
@@ -59,7 +62,7 @@ class Job:
 
     def input_records(self) -> tuple[ArtifactRecord, ...]:
         """Its inputs, as the lineage keeps them."""
-        return tuple(_record(name, artifact) for name, given in self.inputs.items() for artifact in given)
+        return tuple(record_of(name, artifact) for name, given in self.inputs.items() for artifact in given)
 
 
 def label(work_id: str, task: str) -> str:
@@ -102,40 +105,24 @@ class Preparer:
             params = component.spec.params.parse(work.parameters, where=f"task {work.task}")
             parameters = params.model_dump(mode="json")
             observed = component.observe(params)
-        looked_up = self._look_up(component, work) if component else {}
+        looked_up: dict[str, tuple[RuntimeArtifact, ...]] = {}
+        if component:
+            looked_up = look_up(self._store, self._pipeline, component.spec, work.artifacts, task=work.task)
         inputs = {**work.artifacts, **looked_up}
         code = component.code_digest() if component else ""
         key = cache_key(
-            work,
+            command=(*work.container.command, *work.container.args),
+            env=work.container.env,
             parameters=parameters,
             inputs={name: digests_of(artifacts) for name, artifacts in inputs.items()},
-            code_digest=code,
+            outputs=work.output_artifacts,
+            output_parameters=work.output_parameters,
+            code_digest=code or work.container.image,
             environment_digest=environment.digest,
             observed=observed,
         )
         baseline = next((str(a[0].metadata.get("digest", "")) for a in looked_up.values() if _is_model(a)), "")
         return Job(work, component, environment, parameters, inputs, key, code, baseline)
-
-    def _look_up(self, component: DeclaredComponent, work: Work) -> dict[str, tuple[RuntimeArtifact, ...]]:
-        found: dict[str, tuple[RuntimeArtifact, ...]] = {}
-        for name, port in component.spec.inputs.items():
-            if port.lookup and name not in work.artifacts:
-                record = self._ask(port.lookup, port.noun.kind, work)
-                if record and not intact(record):
-                    if port.lookup.dispensable:
-                        continue
-                    hint = "Put it back from a copy, or begin anew with another --home"
-                    raise PenstockError(f"{name} of task {work.task} at {record.uri} was changed or removed", hint)
-                if record:
-                    found[name] = (_runtime(name, record),)
-        return found
-
-    def _ask(self, lookup: Lookup, kind: str, work: Work) -> ArtifactRecord | None:
-        other = digests_of(work.artifacts.get(lookup.other_than, ()))
-        digest = other[0] if other else ""
-        if lookup.policy == "last_blessed":
-            return self._store.last_blessed(self._pipeline, other_than=digest)
-        return self._store.previous(self._pipeline, kind, unless=(f"{lookup.other_than}_digest", digest))
 
 
 def write_executor_input(job: Job, folder: WorkFolder) -> None:
@@ -209,13 +196,13 @@ def outputs_of(entry: CacheEntry) -> Outputs:
     """What a cache entry's work put out, for the planner."""
     artifacts: dict[str, tuple[RuntimeArtifact, ...]] = {}
     for record in entry.outputs:
-        artifacts[record.name] = (*artifacts.get(record.name, ()), _runtime(record.name, record))
+        artifacts[record.name] = (*artifacts.get(record.name, ()), runtime_artifact(record.name, record))
     return Outputs(entry.parameters, artifacts)
 
 
 def records_of(outputs: Outputs) -> tuple[ArtifactRecord, ...]:
     """Outputs, as the lineage keeps them."""
-    return tuple(_record(name, artifact) for name, given in outputs.artifacts.items() for artifact in given)
+    return tuple(record_of(name, artifact) for name, given in outputs.artifacts.items() for artifact in given)
 
 
 def _read_parameters(work: Work, folder: WorkFolder, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,17 +227,6 @@ def _seen(artifact: RuntimeArtifact, name: str, title: str) -> RuntimeArtifact:
         metadata["digest"] = digest_tree(artifact.local_path())
     metadata.setdefault("kind", title.rpartition(".")[2].lower())
     return artifact.model_copy(update={"name": artifact.name or name, "metadata": metadata})
-
-
-def _record(name: str, artifact: RuntimeArtifact) -> ArtifactRecord:
-    metadata = dict(artifact.metadata)
-    kind, digest = str(metadata.pop("kind", "artifact")), str(metadata.pop("digest", ""))
-    return ArtifactRecord(kind=kind, uri=artifact.uri, digest=digest, name=name, metadata=metadata)
-
-
-def _runtime(name: str, record: ArtifactRecord) -> RuntimeArtifact:
-    metadata = {**record.metadata, "kind": record.kind, "digest": record.digest}
-    return RuntimeArtifact(name=name, uri=record.uri, metadata=metadata)
 
 
 def _is_model(artifacts: Sequence[RuntimeArtifact]) -> bool:

@@ -17,11 +17,12 @@ from pathlib import Path
 from penstock.lineage.errors import nothing_begun
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import State
+from penstock.profiles.local import LocalProfile
 from penstock.running.binding import bind, select
 from penstock.running.cache import Cache
 from penstock.running.capacity import Capacity
 from penstock.running.components import component_roots, import_roots
-from penstock.running.environments import LocalProfile, environment_for
+from penstock.running.environments import environment_for
 from penstock.running.events import Note, OnEvent, RunEnded, RunResult, RunStarted, TaskProgress, TaskReport, ignore
 from penstock.running.home import Home
 from penstock.running.interrupts import Interrupts

@@ -6,6 +6,7 @@ all; `executor_output.json` is written last, so that a task with one is a task t
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import signal
@@ -94,6 +95,11 @@ def execute(
     return TaskResult(published, parameters, context.decision, context.rows)
 
 
+LAUNCHER = "PENSTOCK_LAUNCHER"
+"""The environment variable that names who executes in place of `execute`: a module with a function `launch` of the
+same first three arguments. A cluster's profile sets it; the SDK itself knows no lineage."""
+
+
 def main(spec: ComponentSpec, run: Callable[[Context[P]], None], argv: Sequence[str] | None = None) -> NoReturn:
     """Be the container's command: parse the argument, execute, and exit with a clear code.
 
@@ -104,7 +110,7 @@ def main(spec: ComponentSpec, run: Callable[[Context[P]], None], argv: Sequence[
     try:
         if len(arguments) != 1:
             raise BadInput(f"{spec.name} takes one argument, KFP's executor input; got {len(arguments)}")
-        execute(spec, run, ExecutorInput.parse(arguments[0]))
+        _launch(spec, run, ExecutorInput.parse(arguments[0]))
     except PenstockError as error:
         print(f"{spec.name}: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
@@ -114,6 +120,12 @@ def main(spec: ComponentSpec, run: Callable[[Context[P]], None], argv: Sequence[
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(ExitCode.OK)
+
+
+def _launch(spec: ComponentSpec, run: Callable[[Context[Any]], None], executor_input: ExecutorInput) -> None:
+    launcher = os.environ.get(LAUNCHER)
+    launch = importlib.import_module(launcher).launch if launcher else execute
+    launch(spec, run, executor_input)
 
 
 def _open_inputs(spec: ComponentSpec, executor_input: ExecutorInput) -> dict[str, Artifact]:

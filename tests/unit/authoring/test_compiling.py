@@ -17,8 +17,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from penstock.authoring.compiling import check_compiled, compile_pipeline, compile_whole, write_compiled
 from penstock.authoring.freshness import check_seal
-from penstock.authoring.strict_yaml import read_yaml
 from penstock.sdk import BadInput
+from penstock.strict_yaml import read_yaml
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "small_pipeline.yaml"
 

@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from penstock import strict_yaml
 from penstock.artifacts import Examples, ModelBlessing
-from penstock.authoring import documents, naming, strict_yaml
+from penstock.authoring import documents, naming
 from penstock.authoring.interface import describe
 from penstock.sdk import ComponentSpec, In, Out, Params
 

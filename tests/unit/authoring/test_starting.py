@@ -13,8 +13,8 @@ import pytest
 from penstock.authoring.compiling import check_compiled
 from penstock.authoring.starting import Request, start
 from penstock.authoring.starting_folder import changed_files, check_name
-from penstock.authoring.strict_yaml import read_yaml
 from penstock.sdk import BadInput, PenstockError
+from penstock.strict_yaml import read_yaml
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.authoring.starting_yaml import one_line, write_yaml
-from penstock.authoring.strict_yaml import read_yaml
 from penstock.profiling.choices import Because, plain
+from penstock.strict_yaml import read_yaml
 
 
 def read(tmp_path: Path, text: str):

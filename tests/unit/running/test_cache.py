@@ -9,7 +9,8 @@ import pytest
 
 from penstock.artifacts import Decision, digest_bytes, digest_tree
 from penstock.lineage.records import ArtifactRecord
-from penstock.running.cache import Cache, CacheEntry, digests_of
+from penstock.provenance.artifacts import digests_of
+from penstock.running.cache import Cache, CacheEntry
 from penstock.sdk.executor import RuntimeArtifact
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from penstock.profiles.local import LocalProfile
 from penstock.running.capacity import Capacity
-from penstock.running.environments import LocalProfile
 from penstock.running.work import Container
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from penstock.running.environments import Environment, LocalProfile, environment_for
+from penstock.profiles.local import LocalProfile
+from penstock.running.environments import Environment, environment_for
 from penstock.sdk import BadInput
 
 ME = Path(sys.executable)

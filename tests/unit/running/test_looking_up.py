@@ -7,7 +7,7 @@ import pytest
 
 from penstock.artifacts import digest_tree
 from penstock.lineage.records import ArtifactRecord
-from penstock.running.environments import LocalProfile
+from penstock.profiles.local import LocalProfile
 from penstock.running.jobs import Preparer
 from penstock.running.work import Container, Work
 from penstock.sdk import PenstockError

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from penstock.running.environments import Environment, LocalProfile
+from penstock.profiles.local import LocalProfile
+from penstock.running.environments import Environment
 from penstock.running.workers import Exit, Order, Workers
 
 REPOSITORY = Path(__file__).parents[3]

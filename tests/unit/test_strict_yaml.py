@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.authoring.strict_yaml import read_yaml
 from penstock.sdk import BadInput
+from penstock.strict_yaml import read_yaml
 
 
 def read(tmp_path: Path, text: str):

@@ -5,21 +5,26 @@ Pure. Digests stand for content; no path, time or name of a run is part of a key
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from penstock.artifacts.digest import digest_json
-from penstock.running.work import Work
 
-_FORMAT = 1
+OURS = "PENSTOCK_"
+"""Begins the names of environment variables that say where work is done and who hears of it: never what it computes."""
+
+_FORMAT = 2
 """Raise it when the meaning of a cache entry changes: every earlier one is then a miss."""
 
 
 def cache_key(
-    work: Work,
     *,
+    command: Sequence[str],
+    env: Mapping[str, str],
     parameters: Mapping[str, Any],
     inputs: Mapping[str, tuple[str, ...]],
+    outputs: Mapping[str, str],
+    output_parameters: Collection[str],
     code_digest: str,
     environment_digest: str,
     observed: Any = None,
@@ -27,28 +32,31 @@ def cache_key(
     """Compute the cache key of a piece of work.
 
     Args:
-        work: What would be started.
+        command: What its container runs, command and arguments as compiled, with `{{$}}` in place.
+        env: The environment variables that the pipeline gives it; those that begin with `PENSTOCK_` do not count.
         parameters: Its parameters with the defaults of its declaration.
         inputs: Digests of the artifacts of each input; looked-up inputs included.
-        code_digest: Of the component's code; empty for a container that is not a component of ours: its command
-            and image are then all that is known of it.
+        outputs: Schema title by output artifact.
+        output_parameters: The names of its output parameters.
+        code_digest: Of the component's code; the image for a container that is no component of ours: that and its
+            command are then all that is known of it.
         environment_digest: Of the installed packages.
         observed: What the component said of the world outside its inputs.
 
     Returns:
         `sha256:` and 64 hex digits.
     """
-    container = work.container
     return digest_json(
         {
             "format": _FORMAT,
-            "code": code_digest or container.image,
+            "code": code_digest,
             "environment": environment_digest,
-            "command": [*container.command, *container.args],
-            "env": dict(container.env),
+            "command": list(command),
+            "env": {name: value for name, value in env.items() if not name.startswith(OURS)},
             "parameters": dict(parameters),
             "inputs": {name: list(digests) for name, digests in inputs.items()},
             "observed": observed,
-            "outputs": [dict(work.output_artifacts), dict(work.output_parameters)],
+            "outputs": dict(outputs),
+            "output_parameters": sorted(output_parameters),
         }
     )
