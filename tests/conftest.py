@@ -6,3 +6,6 @@ from hypothesis import settings
 # pytest --hypothesis-profile=default
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+# Real servers, and which tests are left out where one cannot be had.
+pytest_plugins = ["tests.servers.tools", "tests.servers.kubernetes"]

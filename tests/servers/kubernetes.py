@@ -1,0 +1,203 @@
+"""A real kube-apiserver on etcd, for the tests marked `cluster`: one per session, up in seconds, gone with it.
+
+It authenticates (static tokens, service accounts), authorizes (RBAC), admits (Pod Security, service accounts) and
+validates (schemas, CEL) as any cluster does. No controller and no node runs: nothing is scheduled, a namespace gets no
+default service account, and what was deleted with a finalizer stays. Tests keep apart by namespaces of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.servers.processes import free_port, serving
+from tests.servers.tools import ROOT, tools
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+ADMINISTRATOR = "administrator"
+"""The static token of the group system:masters, on a server that lives as long as the tests."""
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+KUBECTL_SECONDS = 120
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A kube-apiserver, and who asks it: the administrator, unless a token says otherwise."""
+
+    url: str
+    folder: Path
+    """Its own folder: certificate, kubeconfigs, logs."""
+    programs: Path
+    """Where etcd, kube-apiserver and kubectl are."""
+
+    @property
+    def certificate(self) -> Path:
+        """What the server's certificate is checked against."""
+        return self.folder / "apiserver.crt"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.kubeconfig_of(ADMINISTRATOR)
+
+    def client(self, namespace: str = "default", token: str = ADMINISTRATOR) -> Client:
+        """A client of whom a token is."""
+        from lightkube import Client, KubeConfig
+
+        config = KubeConfig.from_file(self.kubeconfig_of(token))
+        return Client(config=config, namespace=namespace, field_manager="tests", trust_env=False)
+
+    def kubeconfig_of(self, token: str, namespace: str = "default") -> Path:
+        """A kubeconfig file of whom a token is."""
+        path = self.folder / f"{sha256(f'{token} {namespace}'.encode()).hexdigest()[:16]}.kubeconfig"
+        server = {"server": self.url, "certificate-authority": str(self.certificate)}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "tests", "cluster": server}],
+            "users": [{"name": "someone", "user": {"token": token}}],
+            "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "someone", "namespace": namespace}}],
+            "current-context": "tests",
+        }
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    def token_of(self, service_account: str, namespace: str, seconds: int = 3600) -> str:
+        """A token of a service account, as its pods get one; the server gives none for less than 600 s."""
+        return self.kubectl(
+            "create", "token", service_account, f"--namespace={namespace}", f"--duration={seconds}s"
+        ).strip()
+
+    def make_namespace(self, stem: str, labels: Mapping[str, str] | None = None) -> str:
+        """Make a namespace of one's own, with the default service account that a controller would make."""
+        name = f"{stem}-{next(_NUMBERS)}"
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+        self.apply(namespace, _account(name))
+        return name
+
+    def apply(self, *objects: Mapping[str, Any]) -> str:
+        """Apply objects server-side, strictly: what a schema does not know is refused."""
+        return self.kubectl("apply", "--server-side", "--validate=strict", "-f", "-", text=yaml.safe_dump_all(objects))
+
+    def install(self, *crds: Path) -> None:
+        """Install CustomResourceDefinitions from files or folders, and wait until they are served."""
+        files = [option for path in crds for option in ("-f", str(path))]
+        names = self.kubectl("apply", "--server-side", "--recursive", "-o", "name", *files).split()
+        self.kubectl("wait", "--for=condition=established", "--timeout=60s", *names)
+
+    def kubectl(self, *arguments: str, text: str = "", token: str = ADMINISTRATOR) -> str:
+        """Call kubectl; a failure is an AssertionError with what it said."""
+        done = self.try_kubectl(*arguments, text=text, token=token)
+        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr or done.stdout}"
+        return done.stdout
+
+    def try_kubectl(
+        self, *arguments: str, text: str = "", token: str = ADMINISTRATOR
+    ) -> subprocess.CompletedProcess[str]:
+        """Call kubectl, whatever comes of it."""
+        command = [self.programs / "kubectl", f"--kubeconfig={self.kubeconfig_of(token)}", *arguments]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        return subprocess.run(
+            command, input=text, capture_output=True, text=True, timeout=KUBECTL_SECONDS, env=environment, check=False
+        )
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The session's kube-apiserver."""
+    programs = tools("kubernetes")
+    folder = Path(tempfile.mkdtemp(prefix="penstock-cluster-"))
+    try:
+        yield from _started(programs, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> str:
+    """A namespace of this test's own, where Pod Security is `restricted`."""
+    return cluster.make_namespace("test", RESTRICTED)
+
+
+def crds(*names: str) -> list[Path]:
+    """Files or folders of CustomResourceDefinitions by their place in the folder that holds them.
+
+    That is the one that PENSTOCK_CRDS names, or `shared/crds` beside the repository. Without it, the test is skipped.
+    """
+    folder = Path(os.environ.get("PENSTOCK_CRDS") or ROOT.parent / "shared" / "crds")
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        pytest.skip(f"{folder} has no {', '.join(missing)}: PENSTOCK_CRDS names a folder of CRDs")
+    return [folder / name for name in names]
+
+
+def _started(programs: Path, folder: Path) -> Iterator[Cluster]:
+    store, port = f"http://127.0.0.1:{free_port()}", free_port()
+    _write_identities(folder)
+    etcd = [str(programs / "etcd"), f"--data-dir={folder}/etcd", "--unsafe-no-fsync", f"--listen-client-urls={store}"]
+    etcd += [f"--advertise-client-urls={store}", f"--listen-peer-urls=http://127.0.0.1:{free_port()}"]
+    apiserver = [
+        str(programs / "kube-apiserver"),
+        f"--etcd-servers={store}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--cert-dir={folder}",
+        f"--token-auth-file={folder}/tokens.csv",
+        "--authorization-mode=Node,RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-signing-key-file={folder}/accounts.key",
+        f"--service-account-key-file={folder}/accounts.key",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        # Privileged pods are Pod Security's to refuse, as in any cluster that runs a network plugin.
+        "--allow-privileged=true",
+        # It would write 127.0.0.1 into the Service `kubernetes`, which takes no loopback address.
+        "--endpoint-reconciler-type=none",
+        "--advertise-address=127.0.0.1",
+    ]
+    cluster = Cluster(f"https://127.0.0.1:{port}", folder, programs)
+
+    def is_ready() -> bool:
+        headers = {"Authorization": f"Bearer {ADMINISTRATOR}"}
+        answer = httpx.get(f"{cluster.url}/readyz", headers=headers, verify=str(cluster.certificate), trust_env=False)
+        return answer.status_code == httpx.codes.OK
+
+    def is_healthy() -> bool:
+        return httpx.get(f"{store}/health", trust_env=False).status_code == httpx.codes.OK
+
+    with (
+        serving(etcd, folder / "etcd.log", is_healthy),
+        serving(apiserver, folder / "kube-apiserver.log", is_ready),
+    ):
+        cluster.apply(_account("default"))
+        yield cluster
+
+
+def _account(namespace: str) -> dict[str, Any]:
+    metadata = {"name": "default", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+
+
+def _write_identities(folder: Path) -> None:
+    """Write the administrator's token, and the key that service accounts' tokens are signed with."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "accounts.key").write_bytes(pem)
+    (folder / "tokens.csv").write_text(f'{ADMINISTRATOR},{ADMINISTRATOR},0,"system:masters"\n')
