@@ -1,6 +1,7 @@
 """Make every generated file, or say which is not what would be generated.
 
-Generated are: `compiled.yaml` of each pipeline, the tables in the READMEs, and `CLI.md`.
+Generated are: `compiled.yaml` of each pipeline, the tables in the READMEs, `CLI.md`, and what each environment's
+cluster gets, in manifests/.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from ci import rendering
 from penstock.authoring import compiling, documents
 from penstock.authoring.config import PipelineFile
 from penstock.authoring.discovery import COMPILED_FILE, find_components, find_pipelines
@@ -27,6 +29,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; show what would change")
     check = parser.parse_args().check
     stale = [path for path, text in generated() if update(path, text, check)]
+    stale += update_manifests(check)
     if stale and check:
         print(f"{len(stale)} generated files are not up to date; run ci/generate", file=sys.stderr)
     return 1 if stale and check else 0
@@ -41,9 +44,31 @@ def update(path: Path, text: str, check: bool) -> bool:
     if check:
         sys.stdout.write(compiling.diff(present, text, name))
     else:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         print(f"wrote {name}")
     return True
+
+
+def update_manifests(check: bool) -> list[Path]:
+    """Bring manifests/ up to date, or show how it differs; where there is no kubectl, say that it was left out."""
+    try:
+        kubectl = rendering.find_kubectl(build=not check)
+    except rendering.NoKubectl as problem:
+        print(f"LEFT OUT: manifests/. {problem}", file=sys.stderr)
+        return []
+    stale = []
+    for environment in rendering.environments():
+        rendered = rendering.render(environment, kubectl)
+        stale += [path for path, text in rendered.items() if update(path, text, check)]
+        for path in rendering.leftovers(environment, rendered):
+            stale.append(path)
+            if check:
+                print(f"{path.relative_to(ROOT)} would not be generated")
+            else:
+                path.unlink()
+                print(f"removed {path.relative_to(ROOT)}")
+    return stale
 
 
 def generated() -> Iterator[tuple[Path, str]]:
