@@ -2,6 +2,8 @@
 
 from hypothesis import settings
 
+from tests.servers.s3 import bucket, s3_server  # noqa: F401 - fixtures, one server for the whole session
+
 # The same examples in every run: what is green stays green until the code changes. To search on:
 # pytest --hypothesis-profile=default
 settings.register_profile("repeatable", derandomize=True)

@@ -92,6 +92,6 @@ SPEC = ComponentSpec(
     params=IngestParams,
     outputs={"raw": Out(RawData), "examples": Out(Examples)},
     observes=True,
-    uses=("penstock.tables",),
+    uses=("penstock.tables", "penstock.storage"),
     warm=("pyarrow.parquet", "pyarrow.csv", "pyarrow.compute", "pandas"),
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from components.pusher.logic import MANIFEST, FileEntry, place_of, release_digest
 from penstock.artifacts import Model, Schema, TransformGraph, digest_file
+from penstock.storage import NothingThere, Place
 
 
 def place(source: Path, target: Path) -> None:
@@ -47,18 +48,18 @@ def write_files(folder: Path, model: Model, schema: Schema, graph: TransformGrap
         place(path, folder / "transform_graph" / path.relative_to(graph.path))
 
 
-def damage(folder: Path) -> str:
-    """Say what is wrong with a bundle; empty when it is whole and is what its manifest says."""
+def damage(release: Place) -> str:
+    """Say what is wrong with a bundle, wherever it is; empty when it is whole and is what its manifest says."""
     try:
-        document: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        document: Any = json.loads(release.read(MANIFEST))
         listed = {entry["path"]: entry["sha256"] for entry in document["files"]}
-    except FileNotFoundError:
+    except NothingThere:
         return f"it has no {MANIFEST}"
     except (ValueError, KeyError, TypeError):
         return f"its {MANIFEST} cannot be read"
     if document.get("digest") != release_digest(document):
         return f"its {MANIFEST} does not match its own digest"
-    found = {entry.path: entry.sha256 for entry in list_files(folder)}
+    found = {path: digest for path, digest in release.digests().items() if path != MANIFEST}
     odd = [path for path in sorted(listed.keys() | found.keys()) if listed.get(path) != found.get(path)]
     if not odd:
         return ""

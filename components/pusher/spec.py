@@ -40,4 +40,5 @@ SPEC = ComponentSpec(
     },
     outputs={"pushed_model": Out(PushedModel)},
     observes=True,
+    uses=("penstock.storage",),
 )

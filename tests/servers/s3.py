@@ -1,8 +1,6 @@
 """A real S3 server for tests: versitygw over a temporary folder, on a free loopback port, with credentials of its own.
 
-`pytest_plugins` or a plain import of the fixtures brings it into a module:
-
-    from tests.servers.s3 import bucket, s3_server  # noqa: F401 - fixtures
+The fixtures `s3_server` and `bucket` are there for every test; mark those that use them with `store`.
 """
 
 from __future__ import annotations
@@ -119,8 +117,11 @@ def s3_server() -> Iterator[S3Server]:
 @pytest.fixture
 def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty bucket, and an environment that lets this process in: `s3://bucket-1a2b3c4d`."""
+    import s3fs
+
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()  # which knows of another environment
     return f"s3://{s3_server.make_bucket()}"
 
 

@@ -1,7 +1,7 @@
 """Where the source files are: on this machine, inside a Python package, behind HTTP, or in a store that fsspec knows.
 
 Finds, fingerprints and copies files; never looks inside them. Light, because a runner fingerprints at every run:
-fsspec and httpx are imported only for addresses that need them.
+stores and httpx are imported only for addresses that need them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from penstock.sdk import BadInput, PenstockError
+from penstock.storage import StoreError, in_store, is_remote
 from penstock.tables.databases import check_url, copy_answer, fingerprint_answer, is_database
 from penstock.tables.secrets import refuse_secret, resolved
 from penstock.tables.source import Source
@@ -162,14 +163,15 @@ def open_file(file: SourceFile) -> Iterator[BinaryIO]:
         if scheme in ("http", "https"):
             with _download(file.place) as stream:
                 yield stream
-        elif "://" in file.place:
-            import fsspec
-
-            with fsspec.open(file.place, "rb") as stream:
+        elif is_remote(file.place):
+            with in_store(file.place).open() as stream:
                 yield stream
         else:
             with Path(file.place).open("rb") as stream:
                 yield stream
+    except StoreError as error:
+        text = f"source {file.source!r}: {file.uri} cannot be read: {error.reason}"
+        raise PenstockError(text, error.remedy) from error
     except OSError as error:
         raise PenstockError(f"source {file.source!r}: {file.uri} cannot be read: {error}") from error
 
@@ -205,14 +207,11 @@ def _find_place(uri: str, where: str) -> _Place:
         )
     if parts.scheme == "file":
         return _Place(uri.removeprefix("file://"), _list_local, instead="file://")
-    if "://" in uri:
-        import fsspec
-
+    if is_remote(uri):
         try:
-            fs, path = fsspec.core.url_to_fs(uri)
-        except (ImportError, ValueError) as error:
-            raise BadInput(f"{where}: {error}") from None
-        return _Place(fs.unstrip_protocol(path), _list_remote)
+            return _Place(in_store(uri).canonical, _list_remote)
+        except BadInput as error:
+            raise BadInput(f"{where}: {error.message}", error.remedy) from None
     return _Place(uri, _list_local)
 
 
@@ -246,11 +245,9 @@ def _list_deep(pattern: str) -> list[str]:
 
 
 def _list_remote(pattern: str) -> list[str]:
-    import fsspec
-
-    fs, path = fsspec.core.url_to_fs(pattern)
-    names = [name for name in fs.find(path) if _counts(name)] if fs.isdir(path) else fs.glob(path)
-    return [fs.unstrip_protocol(name) for name in names if not fs.isdir(name)]
+    found = in_store(pattern).addresses()
+    is_folder = found != [pattern] and not any(mark in pattern for mark in "*?[")
+    return [name for name in found if _counts(name)] if is_folder else found
 
 
 def _counts(name: str) -> bool:
@@ -277,12 +274,12 @@ def _entity_tag(file: SourceFile) -> str:
             raise PenstockError(f"source {file.source!r}: {file.uri} cannot be reached: {error}") from error
         tag = response.headers.get("etag", "") if response.is_success else ""
         return "" if tag.startswith("W/") else tag
-    if "://" in file.place:
-        import fsspec
-
-        fs, path = fsspec.core.url_to_fs(file.place)
-        info = fs.info(path)
-        return str(info.get("ETag") or info.get("etag") or info.get("md5Hash") or "")
+    if is_remote(file.place):
+        try:
+            return in_store(file.place).tag()
+        except StoreError as error:
+            text = f"source {file.source!r}: {file.uri} cannot be read: {error.reason}"
+            raise PenstockError(text, error.remedy) from error
     return ""
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from components.pusher.bundle import damage
 from penstock.sdk import BadInput, PenstockError
+from penstock.storage import at
 from tests.components.pusher.conftest import make_inputs
 from tests.components.pusher.test_pusher import files_of, push
 
@@ -32,7 +33,7 @@ def test_a_release_is_published_under_its_digest(inputs, tmp_path):
     assert visible(releases) == [digits]
     assert pushed.metadata["published"] == str(releases / digits)
     assert files_of(releases / digits) == files_of(pushed.path)
-    assert damage(releases / digits) == ""
+    assert damage(at(str(releases / digits))) == ""
     model = releases / digits / "model/1/saved_model.pb"
     assert not model.samefile(inputs["model"].path / "saved_model/saved_model.pb")  # the cache may be swept
 
@@ -149,7 +150,7 @@ def test_an_object_store_gets_the_manifest_last_and_is_compared_after(inputs, tm
     push(inputs, tmp_path / "two", destination="memory://bucket/releases")
     assert len(order) == len(files_of(pushed.path))
     store.pipe_file(f"/bucket/releases/{digits}/schema.pbtxt", b"other")
-    with pytest.raises(PenstockError, match=r"is not this release: schema.pbtxt differs"):
+    with pytest.raises(PenstockError, match=r"is not this release: schema.pbtxt is damaged"):
         push(inputs, tmp_path / "three", destination="memory://bucket/releases")
 
 
@@ -209,7 +210,7 @@ def test_killed_in_the_middle_nothing_is_visible_and_the_next_push_cleans_up(lar
 
     subprocess.run(command(large, tmp_path, releases), cwd=REPOSITORY, check=True, timeout=60)
     (release,) = visible(releases)
-    assert damage(releases / release) == ""
+    assert damage(at(str(releases / release))) == ""
 
 
 def limit_files():
@@ -242,7 +243,34 @@ def test_a_full_disk_leaves_nothing(large, tmp_path):
             command(large, tmp_path, disk / "releases"), cwd=REPOSITORY, capture_output=True, text=True, check=False
         )
         assert done.returncode == 1
-        assert done.stderr == f"pusher: cannot publish to {disk / 'releases'}: No space left on device\n"
+        said = f"pusher: cannot publish to {disk / 'releases'}: No space left on device"
+        assert done.stderr == f"{said}. Make space, or a larger volume\n"
         assert visible(disk / "releases") == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.store
+def test_a_release_in_a_real_object_store(inputs, tmp_path, bucket, s3_server):
+    pushed = push(inputs, tmp_path / "one", destination=f"{bucket}/releases")
+    digits = pushed.metadata["release_digest"].removeprefix("sha256:")[:16]
+    assert pushed.metadata["published"] == f"{bucket}/releases/{digits}"
+    objects = s3_server.objects(bucket.removeprefix("s3://"))
+    assert {n.removeprefix(f"releases/{digits}/"): d for n, d in objects.items()} == {
+        name: (pushed.path / name).read_bytes() for name in files_of(pushed.path)
+    }
+    again = push(inputs, tmp_path / "two", destination=f"{bucket}/releases")
+    assert again.metadata["published"] == pushed.metadata["published"]
+    (s3_server.buckets / bucket.removeprefix("s3://") / "releases" / digits / "model/features.json").unlink()
+    with pytest.raises(PenstockError, match=r"is not this release: model/features.json is missing"):
+        push(inputs, tmp_path / "three", destination=f"{bucket}/releases")
+
+
+@pytest.mark.store
+def test_a_bucket_that_is_missing_is_one_line(large, tmp_path, bucket):
+    ended = subprocess.run(
+        command(large, tmp_path, "s3://no-such-bucket/x"), cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    said = "pusher: cannot publish to s3://no-such-bucket/x: there is no bucket 'no-such-bucket'"
+    assert (ended.returncode, ended.stderr) == (1, f"{said}. Make it, or correct the address\n")
+    assert not (tmp_path / "executor_output.json").exists()
