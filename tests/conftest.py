@@ -2,12 +2,10 @@
 
 from hypothesis import settings
 
-from tests.servers.s3 import bucket, s3_server  # noqa: F401 - fixtures, one server for the whole session
-
 # The same examples in every run: what is green stays green until the code changes. To search on:
 # pytest --hypothesis-profile=default
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 # Real servers, and which tests are left out where one cannot be had.
-pytest_plugins = ["tests.servers.tools", "tests.servers.kubernetes"]
+pytest_plugins = ["tests.servers.tools", "tests.servers.kubernetes", "tests.servers.s3"]

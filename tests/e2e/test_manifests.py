@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ci import rendering
-from tests.manifests import ENVIRONMENTS, MANIFESTS, WORKLOADS, Thing, containers, label, objects, pod
+from tests.manifests import ENVIRONMENTS, MANIFESTS, WORKLOADS, label, objects, pod
 from tests.servers.kubernetes import Cluster, crds
 
 pytestmark = pytest.mark.cluster

@@ -32,14 +32,15 @@ def serving(
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=log.parent, env=environment)
     try:
-        _wait(process, log, is_ready)
+        wait_until_ready(process, log, is_ready)
         yield process
     finally:
         process.kill()
         process.wait(WAIT_SECONDS)
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path, is_ready: Callable[[], bool]) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], log: Path, is_ready: Callable[[], bool]) -> None:
+    """Wait until a server answers; it is told with the end of its log where it does not."""
     end, problem = time.monotonic() + WAIT_SECONDS, ""
     while True:
         try:

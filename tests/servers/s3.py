@@ -11,14 +11,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-WAIT_SECONDS = 20.0
+from tests.servers.processes import WAIT_SECONDS, free_port, wait_until_ready
+from tests.servers.tools import tools
 
 
 class S3Server:
@@ -37,7 +36,7 @@ class S3Server:
         self._sidecar = folder / "sidecar"
         self.buckets.mkdir()
         self._sidecar.mkdir()
-        self.port = _free_port()
+        self.port = free_port()
         self.access_key, self.secret_key = secrets.token_hex(8), secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -66,16 +65,11 @@ class S3Server:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "HOME": str(self.buckets), **known}
             )
-        end = time.monotonic() + WAIT_SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError as error:
-                if self._process.poll() is not None or time.monotonic() > end:
-                    text = self._log.read_text(errors="replace")[-2000:]
-                    pytest.fail(f"the S3 server did not start ({error}); its log:\n{text}", pytrace=False)
-                time.sleep(0.02)
+        wait_until_ready(self._process, self._log, self._answers)
+
+    def _answers(self) -> bool:
+        socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        return True
 
     def kill(self) -> None:
         """End it at once, as a machine that goes down does; what it had stored stays."""
@@ -105,7 +99,8 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """A running server; whoever kills it starts it again."""
-    server, folder = make_s3_server()
+    folder = Path(tempfile.mkdtemp(prefix="penstock-s3-"))
+    server = S3Server(tools("s3"), folder)
     try:
         server.start()
         yield server
@@ -123,22 +118,3 @@ def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()  # which knows of another environment
     return f"s3://{s3_server.make_bucket()}"
-
-
-def make_s3_server() -> tuple[S3Server, Path]:
-    """A server that is not running yet, and the folder to remove after it."""
-    found = subprocess.run(
-        [REPOSITORY / "ci" / "tools", "s3"], capture_output=True, text=True, check=False, timeout=1800
-    )
-    if found.returncode:
-        if os.environ.get("PENSTOCK_TEST_SERVERS") == "none":
-            pytest.skip("there is no S3 server, and PENSTOCK_TEST_SERVERS=none says not to mind")
-        pytest.fail(f"ci/tools s3: {found.stderr.strip()} (or PENSTOCK_TEST_SERVERS=none)", pytrace=False)
-    folder = Path(tempfile.mkdtemp(prefix="penstock-s3-"))
-    return S3Server(Path(found.stdout.strip()), folder), folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
