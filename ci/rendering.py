@@ -1,4 +1,8 @@
-"""From kustomize/ to manifests/: what each environment's cluster gets, one file an object, to be reviewed as it is."""
+"""From kustomize/ to manifests/: what each environment's cluster gets, one file an object, to be reviewed as it is.
+
+`manifests/<environment>/platform` is rendered from the overlay. Beside it, `pipelines` and `versions` hold compiled
+pipelines, which ci/promote puts there.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +50,16 @@ def environments() -> list[str]:
     return sorted(path.parent.name for path in OVERLAYS.glob("*/kustomization.yaml"))
 
 
+def platform(environment: str) -> Path:
+    """The folder that an overlay is rendered to."""
+    return MANIFESTS / environment / "platform"
+
+
 def render(environment: str, kubectl: Path) -> dict[Path, str]:
     """Render an environment.
 
     Returns:
-        Each object's file in manifests/, in the folder of its namespace, with its text.
+        Each object's file, in the folder of its namespace, with its text.
 
     Raises:
         BadInput: kustomize refuses the overlay, or two objects are of one kind and name (the overlay's author).
@@ -62,7 +71,7 @@ def render(environment: str, kubectl: Path) -> dict[Path, str]:
         raise BadInput(f"kustomize/overlays/{environment}: {done.stderr.strip()}")
     files: dict[Path, str] = {}
     for text in done.stdout.split("\n---\n"):
-        path = MANIFESTS / environment / _place(yaml.safe_load(text))
+        path = platform(environment) / _place(yaml.safe_load(text))
         if path in files:
             raise BadInput(f"kustomize/overlays/{environment}: two objects would be {path.relative_to(ROOT)}")
         files[path] = _HEADER.format(environment=environment) + text.rstrip("\n") + "\n"
@@ -70,8 +79,8 @@ def render(environment: str, kubectl: Path) -> dict[Path, str]:
 
 
 def leftovers(environment: str, rendered: Iterable[Path]) -> list[Path]:
-    """The files of an environment that nothing renders any more."""
-    return sorted({path for path in (MANIFESTS / environment).rglob("*.yaml") if path.is_file()} - set(rendered))
+    """The rendered files of an environment that nothing renders any more."""
+    return sorted({path for path in platform(environment).rglob("*.yaml") if path.is_file()} - set(rendered))
 
 
 def _place(thing: dict[str, Any]) -> Path:
