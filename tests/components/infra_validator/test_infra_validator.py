@@ -96,12 +96,12 @@ def test_a_model_of_several_classes(worker, built, tmp_path):
     judged = worker.judge(built / "classes", tmp_path / "good", **QUICK)
     assert (judged.code, judged.error, judged.decision.verdict) == (0, "", "Successful")
     spoilt = shutil.copytree(built / "classes", tmp_path / "model")
-    change_golden(spoilt, lambda golden: golden["scores"][2].reverse())
+    change_golden(spoilt, lambda golden: golden["scores"][2].__setitem__(1, 2.0))
     judged = worker.judge(spoilt, tmp_path / "bad", **QUICK)
     failed = [reason for reason in judged.decision.reasons if reason.verdict == "Failed"]
     assert [reason.rule for reason in failed] == ["same_answers"] * 4
     assert {(reason.evidence["row"], reason.evidence["differing"]) for reason in failed} == {(2, 1)}
-    assert "golden row 2, class 0: " in judged.worst.text
+    assert "golden row 2, class 1: " in judged.worst.text
 
 
 def test_a_model_with_fewer_classes_than_its_golden_rows(worker, built, tmp_path):
