@@ -16,6 +16,7 @@ from penstock.authoring.compiling import build_pipeline, check_compiled, load_bu
 from penstock.authoring.config import CONFIG_FILE, Config, read_config, shown
 from penstock.authoring.discovery import COMPILED_FILE, load_check
 from penstock.authoring.pipeline import Pipeline, Task
+from penstock.authoring.placing import on_laptop
 from penstock.sdk import BadInput, ComponentSpec, Params, PenstockError
 from penstock.sdk.checking import Check, Known, Problem
 
@@ -61,7 +62,7 @@ def check_pipeline(folder: Path, *, data: bool = False) -> Checked:
     facts: list[str] = []
     try:
         config = _Lenient(read_config(folder))
-        pipeline, _ = build_pipeline(config, load_build(folder), {}, {})
+        pipeline, _ = build_pipeline(config, load_build(folder), {}, on_laptop(config, {}))
     except PenstockError as error:
         return Checked(folder.name, tuple(_findings(error, where)), ())
     for wrong in (*config.problems, *config.unknown_tasks(pipeline.components)):

@@ -1,4 +1,4 @@
-"""From `pipeline.py` and `pipeline.yaml` to `compiled.yaml`: kfp's PipelineSpec, as text that people review.
+"""From `pipeline.py` and `pipeline.yaml` to kfp's PipelineSpec, as text that people review: `compiled.yaml`.
 
 The same sources give the same bytes: keys are sorted, texts of several lines stand as blocks, whole numbers are
 written without a fraction (as the cluster hands them over), and nothing of the machine or the hour is in it.
@@ -7,25 +7,29 @@ written without a fraction (as the cluster hands them over), and nothing of the 
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from penstock.authoring.config import Config, read_config, shown
+from penstock.artifacts.digest import digest_bytes
+from penstock.authoring.config import Config, PipelineFile, read_config, shown
 from penstock.authoring.discovery import COMPILED_FILE, load_pipeline
 from penstock.authoring.freshness import mark, seal
 from penstock.authoring.pipeline import Pipeline, WiringError
+from penstock.authoring.placing import Place, on_cluster, on_laptop
 from penstock.authoring.run_parameters import RunParameter, run_parameters
+from penstock.profiles.cluster import ClusterProfile
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
 from penstock.sdk.entry import write_atomically
 from penstock.strict_yaml import reads_as_text
 
 _HEADER = """\
-# Generated from pipeline.py and pipeline.yaml by `penstock compile {name}`; do not edit.
+# Generated from {sources} by `penstock compile {name}`; do not edit.
 # {description}
 {mark}
 {seal}
@@ -39,15 +43,35 @@ class Compiled:
     """A compiled pipeline, and what is known of it."""
 
     text: str
-    """The content of `compiled.yaml`."""
+    """The content of `compiled.yaml`: a PipelineSpec, behind it what is for Kubernetes alone, where there is any."""
+    digest: str
+    """Of everything in the text but its header: of what runs, whatever comments stand in the sources."""
+    file: PipelineFile
+    """The checked content of its `pipeline.yaml`."""
+    documents: Sequence[dict[str, Any]]
+    """The PipelineSpec, and the PlatformSpec where there is one, in the JSON form of protocol buffers."""
     components: Mapping[str, ComponentSpec]
     """The components by task."""
     run_parameters: Mapping[str, RunParameter]
     """What a run may set, by `task.parameter`."""
 
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self.file.name
+
+    @property
+    def version_name(self) -> str:
+        """What this very pipeline is called on a cluster: its name, its version and the digest's first digits.
+
+        A DNS name: lower-case letters, digits and hyphens, at most 253.
+        """
+        version = re.sub(r"[^a-z0-9]+", "-", self.file.version.lower()).strip("-")
+        return "-".join(filter(None, [self.name, version, self.digest.removeprefix("sha256:")[:12]]))
+
 
 def compile_whole(folder: Path, images: Mapping[str, str] | None = None) -> Compiled:
-    """Compile a pipeline.
+    """Compile a pipeline as a laptop runs it.
 
     Args:
         folder: The pipeline's folder.
@@ -57,16 +81,42 @@ def compile_whole(folder: Path, images: Mapping[str, str] | None = None) -> Comp
         BadInput: The wiring or the values are wrong (the pipeline's author).
     """
     config = read_config(folder)
-    build = load_build(folder)
+    return _compile(config, on_laptop(config, images or {}), "pipeline.py and pipeline.yaml")
+
+
+def compile_for(folder: Path, profile: ClusterProfile) -> Compiled:
+    """Compile a pipeline for a cluster: the same tasks with the same values, surrounded by what the profile says.
+
+    Args:
+        folder: The pipeline's folder.
+        profile: The cluster.
+
+    Raises:
+        BadInput: The wiring or the values are wrong, or a task asks for what the cluster does not have (the pipeline's
+            author); the profile lacks an image (the profile's author).
+    """
+    config = read_config(folder)
+    place = on_cluster(config, profile, compile_whole(folder).digest if profile.lineage else "")
+    return _compile(config, place, "pipeline.py, pipeline.yaml and a cluster's profile", profile.pipeline_root)
+
+
+def _compile(config: Config, place: Place, sources: str, pipeline_root: str = "") -> Compiled:
+    build = load_build(config.folder)
     # What a run may set is typed by the components that the tasks run, and those are known once it has been built.
-    components = build_pipeline(config, build, {}, images or {})[0].components
+    components = build_pipeline(config, build, {}, place)[0].components
     config.check_tasks(components)
     settable = run_parameters(config, components)
-    _, made = build_pipeline(config, build, settable, images or {})
-    description = " ".join(config.file.description.split())
-    content = _text_of(made)
-    header = _HEADER.format(name=config.file.name, description=description, mark=mark(folder), seal=seal(content))
-    return Compiled(header + content, components, settable)
+    _, made = build_pipeline(config, build, settable, place, pipeline_root)
+    documents = _documents(made)
+    content = yaml_text(documents)
+    header = _HEADER.format(
+        sources=sources,
+        name=config.file.name,
+        description=" ".join(config.file.description.split()),
+        mark=mark(config.folder),
+        seal=seal(content),
+    )
+    return Compiled(header + content, digest_bytes(content.encode()), config.file, documents, components, settable)
 
 
 def compile_pipeline(folder: Path, images: Mapping[str, str] | None = None) -> str:
@@ -126,7 +176,7 @@ def load_build(folder: Path) -> Build:
 
 
 def build_pipeline(
-    config: Config, build: Build, settable: Mapping[str, RunParameter], images: Mapping[str, str]
+    config: Config, build: Build, settable: Mapping[str, RunParameter], place: Place, pipeline_root: str = ""
 ) -> tuple[Pipeline, Any]:
     """Run `build` under kfp; returns the pipeline with its tasks, and what kfp made.
 
@@ -140,14 +190,20 @@ def build_pipeline(
     built: list[Pipeline] = []
 
     def pipeline(*channels: Any) -> None:
-        built.append(Pipeline(config, dict(zip(settable, channels, strict=True)), images))
+        built.append(Pipeline(config, dict(zip(settable, channels, strict=True)), place))
         build(built[0])
 
     items = [(item.name, item.parameter, item.description) for item in settable.values()]
     arguments = [parameter_of(name, item.type, item.required, item.default) for name, item, _ in items]
     function(pipeline, "pipeline", arguments, docstring(config.file.name, [(name, text) for name, _, text in items]))
+    decorate = dsl.pipeline(
+        name=config.file.name,
+        display_name=config.file.display_name or None,
+        description=config.file.description.strip(),
+        pipeline_root=pipeline_root or None,
+    )
     try:
-        made = dsl.pipeline(name=config.file.name, description=config.file.description.strip())(pipeline)
+        made = decorate(pipeline)
     except WiringError as error:
         raise BadInput(f"{_line(config.folder, error)}: {error.message}", error.remedy) from None
     except PenstockError:
@@ -165,12 +221,16 @@ def _line(folder: Path, error: Exception) -> str:
     return f"{shown(path)}:{lines[-1]}" if lines else str(shown(path))
 
 
-def _text_of(made: Any) -> str:
-    """The PipelineSpec as YAML; a second document holds what is for Kubernetes alone, where there is any."""
+def _documents(made: Any) -> list[dict[str, Any]]:
+    """The PipelineSpec; behind it what is for Kubernetes alone, where there is any."""
     from google.protobuf import json_format
 
     messages = [made.pipeline_spec, *([made.platform_spec] if made.platform_spec.platforms else [])]
-    documents = [_whole(json_format.MessageToDict(message)) for message in messages]
+    return [_whole(json_format.MessageToDict(message)) for message in messages]
+
+
+def yaml_text(documents: Sequence[Any]) -> str:
+    """Write documents as YAML that people review, and that every reader of YAML reads alike."""
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=110, allow_unicode=True)
 
 

@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -34,9 +34,9 @@ class _Closed(BaseModel):
 class Volume(_Closed):
     """A PersistentVolumeClaim that is there already, mounted into a task."""
 
-    claim: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-    """Its name, in the namespace of the tasks."""
-    path: str = Field(pattern=r"^/.+")
+    claim: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+    """Its name, in the namespace of the tasks; without dots, because KFP calls the pod's volume by it."""
+    path: str = Field(pattern=r"^/[^:]*[^:/]$")
     """Where it is mounted."""
 
 
@@ -58,13 +58,13 @@ class Execution(_Closed):
     memory_limit: _Bytes | None = None
     """Memory that the task may use."""
     accelerator_type: str | None = None
-    """The accelerator's resource name (`nvidia.com/gpu`)."""
-    accelerator_count: int = Field(default=1, ge=1, le=16)
-    """How many accelerators the task needs, where a type is given."""
+    """The accelerator's resource name (`nvidia.com/gpu`), where no node pool says it."""
+    accelerator_count: Literal[1, 2, 4, 8, 16] | None = None
+    """How many accelerators the task needs; where nothing is said, what the node pool says, or one."""
     node_pool: str | None = None
     """The node pool that the task runs in, by the name that the cluster's profile gives it."""
     timeout_seconds: int | None = Field(default=None, ge=1)
-    """How long one attempt may take [s]."""
+    """How long one attempt may take [s]; then it has failed."""
     shared_memory: _Bytes | None = None
     """Size of /dev/shm (`8Gi`), in place of the node pool's."""
     volumes: tuple[Volume, ...] = ()
@@ -74,8 +74,12 @@ class Execution(_Closed):
 class PipelineFile(_Closed):
     """The keys of `pipeline.yaml`."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=128)
+    name: str = Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=128)
     """The pipeline's name; its folder has the same, with underscores for hyphens."""
+    display_name: str = Field(default="", max_length=100)
+    """What the Kubeflow UI calls it; its name where nothing is said."""
+    version: str = Field(default="", pattern=r"^([0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?)?$", max_length=50)
+    """A label for people (`1.4.0`), part of the name of the version on a cluster; what is in it, its digest says."""
     description: str = Field(min_length=1)
     """What the pipeline is for, in the Kubeflow UI."""
     run_may_set: tuple[str, ...] = ()
@@ -83,7 +87,7 @@ class PipelineFile(_Closed):
     tasks: dict[str, dict[str, Any]] = {}
     """The parameters of each task, by the task's name in `pipeline.py`."""
     execution: dict[str, Execution] = {}
-    """Retries, caching and resources of a task, by its name."""
+    """Retries, caching, resources and place of a task, by its name."""
 
 
 class Config:

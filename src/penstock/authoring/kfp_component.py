@@ -7,7 +7,7 @@ docstring. So such a function is made here from the interface; nobody writes it,
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from kfp import dsl
@@ -36,19 +36,19 @@ _ARTIFACTS = {
 }
 
 
-def kfp_component(spec: ComponentSpec, task: str = "", images: Mapping[str, str] | None = None) -> ContainerComponent:
+def kfp_component(spec: ComponentSpec, task: str = "", image: str = "") -> ContainerComponent:
     """Make the KFP container component of one of ours.
 
     Args:
         spec: The component.
         task: The name that KFP derives the task's key from; the component's own by default.
-        images: Image references by environment name; `penstock/<environment>:<version>` for those not given.
+        image: What its container is started from; `penstock/<environment>:<version>` by default.
 
     Raises:
         BadInput: A parameter has a type that KFP cannot carry (author of the component).
     """
     interface = describe(spec)
-    image = (images or {}).get(spec.image, f"penstock/{spec.image}:{__version__}")
+    image = image or f"penstock/{spec.image}:{__version__}"
 
     def container(*_args: Any, **_kwargs: Any) -> dsl.ContainerSpec:
         return dsl.ContainerSpec(image=image, command=["python", "-m", interface.module], args=[EXECUTOR_INPUT])

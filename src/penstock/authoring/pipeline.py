@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.artifacts import Artifact
-from penstock.authoring.config import Config, Execution
+from penstock.authoring.config import Config
 from penstock.authoring.interface import GATE
 from penstock.authoring.naming import nearest
+from penstock.authoring.placing import Place
 from penstock.sdk import BadInput, ComponentSpec
 
 _TASK_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -84,13 +85,13 @@ class Pipeline:
     Args:
         config: The values of the pipeline.
         run_parameters: KFP's handles on what a run may set, as `task.parameter`.
-        images: Image references by environment name, where they differ from the usual.
+        place: Says what surrounds each task where it will run.
     """
 
-    def __init__(self, config: Config, run_parameters: Mapping[str, Any], images: Mapping[str, str]) -> None:
+    def __init__(self, config: Config, run_parameters: Mapping[str, Any], place: Place) -> None:
         self._config = config
         self._run_parameters = run_parameters
-        self._images = images
+        self._place = place
         self._tasks: dict[str, Task] = {}
 
     def task(
@@ -117,14 +118,16 @@ class Pipeline:
             BadInput: The task's values in `pipeline.yaml` are wrong (the file's author).
         """
         from penstock.authoring.kfp_component import kfp_component
+        from penstock.authoring.kfp_task import surround
 
         self._check_new(name)
         wired = self._wire(name, component, inputs)
         parameters = self._parameters(name, component, values or {})
-        made = kfp_component(component, task=name, images=self._images)(**wired, **parameters)
+        placement = self._place(name, component)
+        made = kfp_component(component, name, placement.image)(**wired, **parameters)
         made.set_display_name(name)
         made.after(*(task.kfp for task in after))
-        _set_execution(made, self._config.file.execution.get(name, Execution()))
+        surround(made, placement)
         taken = {key: given for key, given in inputs.items() if isinstance(given, Output)}
         self._tasks[name] = Task(name, component, made, taken)
         return self._tasks[name]
@@ -196,15 +199,3 @@ class Pipeline:
                 f"task {name!r}: {key} is wired and may be set by a run", "A parameter has one origin only"
             )
         return {**fixed, **settable, **values}
-
-
-def _set_execution(task: Any, execution: Execution) -> None:
-    task.set_caching_options(execution.caching)
-    if execution.retries:
-        task.set_retry(execution.retries, backoff_duration=f"{execution.backoff_seconds}s", backoff_factor=2.0)
-    for setting in ("cpu_request", "cpu_limit", "memory_request", "memory_limit"):
-        if quantity := getattr(execution, setting):
-            getattr(task, f"set_{setting}")(quantity)
-    if execution.accelerator_type:
-        task.set_accelerator_type(execution.accelerator_type)
-        task.set_accelerator_limit(execution.accelerator_count)

@@ -5,12 +5,25 @@ It says nothing of what a pipeline computes. Secrets are references, never value
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-_Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+from penstock.sdk import BadInput
+from penstock.strict_yaml import Document, Location
+
+_DNS = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_Name = Annotated[str, Field(pattern=rf"^{_DNS}(\.{_DNS})*$", max_length=253)]
+_VolumeName = Annotated[str, Field(pattern=rf"^{_DNS}$", max_length=63)]
 _Bytes = Annotated[str, Field(pattern=r"^[0-9]+[KMGTPE]i?$")]
+_Label = Annotated[str, Field(pattern=rf"^({_DNS}(\.{_DNS})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$")]
+_LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+_Resource = rf"{_DNS}(\.{_DNS})*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+_Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_Folder = Annotated[str, Field(pattern=r"^/[^:]*[^:/]$")]
+
+Environment = Literal["runtime", "serving", "control"]
+"""What an image holds: `ci/images/<environment>`."""
 
 
 class _Closed(BaseModel):
@@ -20,10 +33,17 @@ class _Closed(BaseModel):
 class Toleration(_Closed):
     """A taint that the pods of a node pool bear."""
 
-    key: str
+    key: _Label
     operator: Literal["Exists", "Equal"] = "Exists"
-    value: str = ""
+    value: _LabelValue = ""
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule", ""] = ""
+    """Empty for every effect."""
+
+    @model_validator(mode="after")
+    def _a_value_only_to_compare(self) -> Self:
+        if self.value and self.operator == "Exists":
+            raise ValueError("`Exists` compares no value; say `operator: Equal`, or leave the value out")
+        return self
 
 
 class NodePool(_Closed):
@@ -33,32 +53,38 @@ class NodePool(_Closed):
     `karpenter.k8s.aws/instance-gpu-name`, `nvidia.com/gpu.product`): they are written here, and nowhere else.
     """
 
-    node_selector: dict[str, str] = {}
+    node_selector: dict[_Label, _LabelValue] = {}
     """Labels that a node must have."""
     tolerations: tuple[Toleration, ...] = ()
-    accelerator_type: str = ""
+    accelerator_type: str = Field(
+        default="", pattern=rf"^({_DNS}(\.{_DNS})*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+    )
     """The accelerator's resource name: `nvidia.com/gpu`, `nvidia.com/mig-1g.10gb`. Empty for a pool without."""
-    accelerator_count: int = Field(default=1, ge=1, le=16)
+    accelerator_count: Literal[1, 2, 4, 8, 16] = 1
     """Accelerators for a task that does not say how many."""
     shared_memory: _Bytes | None = None
-    """Size of /dev/shm of the pool's tasks (`8Gi`); the engine's 64 MB where nothing is said."""
+    """Size of /dev/shm of the pool's tasks (`8Gi`), which counts as their memory; the engine's 64 MB where nothing is
+    said."""
+    images: dict[Environment, str] = {}
+    """Images of the pool's tasks where they differ from the profile's: `runtime` with CUDA."""
 
 
 class SecretVariable(_Closed):
     """An environment variable whose value is in a Secret of the tasks' namespace."""
 
     secret: _Name
-    key: str
+    key: str = Field(pattern=r"^[-._a-zA-Z0-9]+$")
     """The key in the Secret."""
-    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    name: _Variable
     """The variable."""
 
 
 class SecretFiles(_Closed):
     """A Secret whose keys are files in a folder: certificates, credentials."""
 
-    secret: _Name
-    path: str = Field(pattern=r"^/.+")
+    secret: _VolumeName
+    """Without dots, because KFP calls the pod's volume by it."""
+    path: _Folder
     """Where it is mounted, read-only."""
 
 
@@ -93,17 +119,101 @@ class ClusterProfile(_Closed):
     """Whose rights the tasks have."""
     experiment: str = "Default"
     """Where runs are listed."""
-    images: dict[str, str] = {}
-    """Image by environment, by digest: `runtime: registry.example.com/penstock/runtime@sha256:...`."""
     image_pull_policy: Literal["", "IfNotPresent", "Always", "Never"] = ""
+    """`Never` for images that were loaded onto the nodes (kind): only then may an image be named by a tag."""
     image_pull_secrets: tuple[_Name, ...] = ()
-    pipeline_root: str = ""
+    images: dict[Environment, str] = {}
+    """Image by environment, by digest: `runtime: registry.example.com/penstock/runtime@sha256:...`."""
+    pipeline_root: str = Field(default="", pattern=r"^((s3|gs|minio)://\S+)?$")
     """Where artifacts go: `s3://ml-artifacts/penstock`, `gs://...`; the cluster's own default when empty."""
-    lineage: str = ""
+    lineage: str = Field(default="", pattern=r"^\S*$")
     """The lineage store's URL without a password: `grpc://lineage.penstock.svc:8080`; empty records nothing."""
-    variables: dict[str, str] = {}
-    """Environment variables of every task: an S3 endpoint, a region."""
+    variables: dict[_Variable, str] = {}
+    """Environment variables of every task: an S3 endpoint, a region. Those that begin with PENSTOCK_ are the
+    compiler's."""
     secret_variables: tuple[SecretVariable, ...] = ()
     secret_files: tuple[SecretFiles, ...] = ()
     node_pools: dict[_Name, NodePool] = {}
     """Node pools by the name that `execution.<task>.node_pool` calls them."""
+    default_node_pool: str = ""
+    """The node pool of tasks that name none; anywhere in the cluster when empty."""
+
+    _document: Document | None = PrivateAttr(default=None)
+
+    @field_validator("images")
+    @classmethod
+    def _images_by_digest(cls, images: dict[Environment, str], info: ValidationInfo) -> dict[Environment, str]:
+        return _by_digest(images, info)
+
+    @field_validator("node_pools")
+    @classmethod
+    def _images_of_pools_by_digest(cls, pools: dict[str, NodePool], info: ValidationInfo) -> dict[str, NodePool]:
+        for pool in pools.values():
+            _by_digest(pool.images, info)
+        return pools
+
+    @field_validator("variables")
+    @classmethod
+    def _none_of_the_compilers(cls, given: dict[str, str]) -> dict[str, str]:
+        if ours := sorted(name for name in given if name.startswith("PENSTOCK_")):
+            raise ValueError(f"the compiler sets {ours[0]}")
+        return given
+
+    @field_validator("secret_variables")
+    @classmethod
+    def _each_variable_once(cls, given: tuple[SecretVariable, ...], info: ValidationInfo) -> tuple[SecretVariable, ...]:
+        _once([*info.data.get("variables", {}), *(variable.name for variable in given)], "variable")
+        return given
+
+    @field_validator("secret_files")
+    @classmethod
+    def _each_secret_once(cls, given: tuple[SecretFiles, ...]) -> tuple[SecretFiles, ...]:
+        _once([files.secret for files in given], "Secret")
+        _once([files.path for files in given], "folder")
+        return given
+
+    @field_validator("default_node_pool")
+    @classmethod
+    def _a_node_pool_that_there_is(cls, name: str, info: ValidationInfo) -> str:
+        pools = info.data.get("node_pools", {})
+        if name and name not in pools:
+            raise ValueError(f"there is no such node pool; known: {', '.join(sorted(pools)) or 'none'}")
+        return name
+
+    def stands_in(self, document: Document) -> None:
+        """Remember the file that it was read from, for messages.
+
+        Raises:
+            BadInput: The lineage's URL holds a password, which is not shown again (the file's author).
+        """
+        self._document = document
+        user, at, _ = self.lineage.partition("://")[2].partition("@")
+        if at and ":" in user:
+            raise self.wrong(("lineage",), "holds a password", "Keep it in a Secret, and name that in secret_variables")
+
+    def wrong(self, location: Location, message: str, remedy: str = "") -> BadInput:
+        """An error that names the file, the line and the key."""
+        prefix = self._document.prefix(location) if self._document else "the cluster's profile: "
+        return BadInput(f"{prefix}{'.'.join(map(str, location))}: {message}", remedy)
+
+    @property
+    def called(self) -> str:
+        """What a message calls it: its file."""
+        return str(self._document.path) if self._document else "the cluster's profile"
+
+
+def _by_digest(images: dict[Environment, str], info: ValidationInfo) -> dict[Environment, str]:
+    for environment, image in images.items():
+        named, _, digest = image.partition("@sha256:")
+        whole = len(digest) == 64 and set(digest) <= set("0123456789abcdef")
+        if not named or any(c.isspace() for c in image):
+            raise ValueError(f"{environment}: {image!r} is not an image")
+        if not whole and info.data.get("image_pull_policy") != "Never":
+            raise ValueError(f"{environment}: {image!r} is not named by digest (`...@sha256:` and 64 hex digits)")
+    return images
+
+
+def _once(names: list[str], what: str) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"the {what} {twice[0]!r} is there twice")

@@ -62,7 +62,10 @@ def read_profile(path: Path) -> Profile:
     if model is None:
         raise BadInput(f"{document.place(('kind',))}: a profile is a mapping with `kind: {' | '.join(_KINDS)}`")
     try:
-        return model.model_validate(value)
+        profile = model.model_validate(value)
     except ValidationError as error:
         found = explain_each(error, model, place=document.prefix)
         raise BadInput("; ".join(found), findings=found) from None
+    if isinstance(profile, ClusterProfile):
+        profile.stands_in(document)
+    return profile

@@ -56,7 +56,7 @@ def test_the_container_is_told_everything_in_one_argument() -> None:
 
 
 def test_a_profile_may_name_the_image() -> None:
-    executors = compiled(images={"serving": "example.com/serving@sha256:0"})["deploymentSpec"]["executors"]
+    executors = compiled(image="example.com/serving@sha256:0")["deploymentSpec"]["executors"]
     assert executors["exec-judge"]["container"]["image"] == "example.com/serving@sha256:0"
 
 
