@@ -12,12 +12,13 @@ from components.evaluator.inputs import read_features, read_label, read_split
 from components.evaluator.logic import decide
 from components.evaluator.measurement import Measurement, Role
 from components.evaluator.plan import Plan, full_plan, read_eval_config
+from components.evaluator.plots import for_kubeflow
 from components.evaluator.report import headline, metrics_table, summary, write_report
 from components.evaluator.scoring import Scorer, open_model
 from components.evaluator.spec import SPEC, EvaluatorParams
 from components.evaluator.tasks import check_labels, check_scores, read_task, why_not_comparable
 from components.evaluator.tfma_files import write_tfma_files
-from penstock.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
+from penstock.artifacts import Classification, Examples, Metrics, Model, ModelBlessing, ModelEvaluation
 from penstock.artifacts.features import FeatureType, dense_columns
 from penstock.artifacts.plots import PLOTS_FILE
 from penstock.artifacts.repeatable import make_tensorflow_repeatable
@@ -66,7 +67,10 @@ def run(context: Context[EvaluatorParams]) -> None:
     )
     document = summary(measured, plan, decision, params, task)
     write_report(evaluation, metrics_table(measured, params.confidence), document, decision)
-    evaluation.write_json(PLOTS_FILE, draw_judged(job, scorers[Role.CANDIDATE], params))  # the last job is the judged
+    drawn = draw_judged(job, scorers[Role.CANDIDATE], params)  # the last job is the judged
+    evaluation.write_json(PLOTS_FILE, drawn)
+    context.output("metrics", Metrics).write(headline(measured))
+    context.output("classification", Classification).write(for_kubeflow(drawn))
     identity = {f"{name}_digest": digests.get(role, "") for name, role in _NAMED}
     evaluation.metadata.update(**headline(measured), **identity)
     context.decide(decision, blessing, **identity)

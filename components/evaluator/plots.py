@@ -10,7 +10,18 @@ from components.evaluator.curves import CURVES, CurveMetric
 from components.evaluator.measurement import Role
 from components.evaluator.statistics import Rows, View
 from components.evaluator.thinning import thin
-from penstock.artifacts.plots import Curve, EvaluationPlots, Histogram, Importance, ModelPlots
+from penstock.artifacts.plots import (
+    AnnotationSpec,
+    ClassificationPlots,
+    ConfidenceMetric,
+    ConfusionMatrix,
+    ConfusionRow,
+    Curve,
+    EvaluationPlots,
+    Histogram,
+    Importance,
+    ModelPlots,
+)
 from penstock.artifacts.task import Task
 
 if TYPE_CHECKING:
@@ -22,6 +33,8 @@ if TYPE_CHECKING:
 _MOST_POINTS = 200
 _MOST_CURVES = 20
 """Of more classes than that, the ones with the most rows have curves."""
+_MOST_CLASSES = 50
+"""Of a matrix on Kubeflow's page, which has no way to look at a part of it."""
 
 
 def draw(
@@ -57,6 +70,30 @@ def draw(
         baseline=drawn.get(Role.BASELINE),
         importance_metric=importance_metric,
         importance=importance,
+    )
+
+
+def for_kubeflow(plots: EvaluationPlots) -> ClassificationPlots:
+    """What Kubeflow's pages draw of the candidate: of two classes the ROC curve, and the matrix of a few classes.
+
+    Its page has one curve an artifact, so there is none for more than two classes: those are in the report.
+    """
+    model, classes = plots.candidate, plots.classes or ("0", "1")
+    roc = next(iter(model.roc.values()), None) if plots.task == "binary" else None
+    names = classes if 0 < len(model.confusion) == len(classes) <= _MOST_CLASSES else ()
+    points = zip(roc.thresholds, roc.y, roc.x, strict=True) if roc else ()
+    return ClassificationPlots(
+        confidenceMetrics=tuple(
+            ConfidenceMetric(confidenceThreshold=threshold, recall=recall, falsePositiveRate=rate)
+            for threshold, recall, rate in points
+        )
+        or None,
+        confusionMatrix=ConfusionMatrix(
+            annotationSpecs=tuple(AnnotationSpec(displayName=name) for name in names),
+            rows=tuple(ConfusionRow(row=row) for row in model.confusion),
+        )
+        if names
+        else None,
     )
 
 
@@ -121,8 +158,9 @@ def _curves(side: Rows) -> tuple[Curve, Curve]:
     pos, neg = np.diff(above), np.diff(below)
     parts = pos, neg, above[:-1], below[:-1]
     roc, pr = (_area(metric, parts, positives, negatives) for metric in CURVES.values())
+    thresholds = np.append(max(1.0, score[0]), score[last])  # before the first row, none is positive
     return (
-        _curve(below / negatives, recall, roc),
+        _curve(below / negatives, recall, roc, thresholds),
         _curve(recall, np.append(precision[:1], precision), pr),
     )
 
@@ -133,11 +171,16 @@ def _area(metric: CurveMetric, parts: tuple[Array, Array, Array, Array], positiv
     return float(metric.increment(*parts).sum() / metric.scale(np.array(positives), np.array(negatives)))
 
 
-def _curve(x: Array, y: Array, area: float) -> Curve:
+def _curve(x: Array, y: Array, area: float, thresholds: Array | None = None) -> Curve:
     import numpy as np
 
     kept = thin(x, y, _MOST_POINTS)
-    return Curve(x=rounded(x[kept]), y=rounded(y[kept]), area=rounded(np.array([area]))[0])
+    return Curve(
+        x=rounded(x[kept]),
+        y=rounded(y[kept]),
+        area=rounded(np.array([area]))[0],
+        thresholds=() if thresholds is None else rounded(thresholds[kept]),
+    )
 
 
 def _score_histograms(rows: Rows, task: Task) -> Iterator[tuple[str, Histogram]]:

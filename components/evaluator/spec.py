@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from penstock.artifacts import Examples, Model, ModelBlessing, ModelEvaluation
+from penstock.artifacts import Classification, Examples, Metrics, Model, ModelBlessing, ModelEvaluation
 from penstock.sdk import ComponentSpec, In, Lookup, Out, Params
 
 
@@ -85,7 +85,12 @@ SPEC = ComponentSpec(
         "model": In(Model),
         "baseline": In(Model, optional=True, lookup=Lookup("last_blessed", other_than="model")),
     },
-    outputs={"evaluation": Out(ModelEvaluation), "blessing": Out(ModelBlessing)},
+    outputs={
+        "evaluation": Out(ModelEvaluation),
+        "blessing": Out(ModelBlessing),
+        "metrics": Out(Metrics),
+        "classification": Out(Classification),
+    },
     gate=True,
     warm=("tensorflow", "pyarrow.parquet", "pyarrow.compute", "scipy.sparse"),
 )

@@ -1,8 +1,8 @@
-"""Reads whatever artifacts it is given, writes the page."""
+"""Reads whatever artifacts it is given, writes the page and its summary."""
 
 from components.reporter.logic import PARTS, parts, view
 from components.reporter.spec import SPEC, ReporterParams
-from penstock.artifacts import Artifact, Report
+from penstock.artifacts import Artifact, Report, Summary
 from penstock.sdk import BadInput, Context, main
 
 
@@ -10,6 +10,7 @@ def run(context: Context[ReporterParams]) -> None:
     """Read, draw, write."""
     from penstock.reporting.page import render
     from penstock.reporting.reading import read_findings
+    from penstock.reporting.summary import summarize
 
     names = [name for inputs in PARTS.values() for name in inputs]
     given: dict[str, Artifact] = {}
@@ -19,8 +20,9 @@ def run(context: Context[ReporterParams]) -> None:
             given[name] = artifact
     if not given:
         raise BadInput("reporter was given nothing to report", f"Give it at least one of {', '.join(names)}")
-    report = context.output("report", Report)
-    report.write_text(Report.main_file, render(view(context.params.title, read_findings(parts(given)))))
+    title, findings = context.params.title, read_findings(parts(given))
+    context.output("report", Report).write_text(Report.main_file, render(view(title, findings)))
+    context.output("summary", Summary).write_text(Summary.main_file, summarize(title, findings))
 
 
 if __name__ == "__main__":

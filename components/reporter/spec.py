@@ -10,6 +10,7 @@ from penstock.artifacts import (
     ModelEvaluation,
     Report,
     Statistics,
+    Summary,
     Tuning,
 )
 from penstock.sdk import ComponentSpec, In, Out, Params
@@ -26,7 +27,7 @@ SPEC = ComponentSpec(
     name="reporter",
     stage="analyse",
     image="runtime",
-    summary="Write what the artifacts of a run say as one HTML page, which Kubeflow's UI shows.",
+    summary="Write what the artifacts of a run say as one HTML page and in short, which Kubeflow's UI shows.",
     params=ReporterParams,
     inputs={
         "statistics": In(Statistics, optional=True),
@@ -37,7 +38,7 @@ SPEC = ComponentSpec(
         "blessing": In(ModelBlessing, optional=True),
         "infra_blessing": In(InfraBlessing, optional=True),
     },
-    outputs={"report": Out(Report)},
+    outputs={"report": Out(Report), "summary": Out(Summary)},
     warm=("jinja2", "vl_convert"),
     uses=("penstock.reporting",),
 )

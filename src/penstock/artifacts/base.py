@@ -45,6 +45,13 @@ class Artifact:
         """The content digest given at publication; empty before it."""
         return str(self.metadata.get("digest", ""))
 
+    def for_kubeflow(self) -> dict[str, object]:
+        """The metadata as Kubeflow's pages want it; more than ours where they draw from metadata and not from files.
+
+        What is structured in it (a curve, a matrix) is in the artifact's files and not in the lineage.
+        """
+        return dict(self.metadata)
+
     def file(self, name: str) -> Path:
         """The path of a file inside the artifact, its folder made if need be."""
         path = self.path / name

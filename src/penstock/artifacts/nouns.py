@@ -6,11 +6,12 @@ library import it inside the method.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.artifacts.base import Artifact
-from penstock.artifacts.plots import PLOTS_FILE, EvaluationPlots
+from penstock.artifacts.base import Artifact, Scalar
+from penstock.artifacts.plots import CLASSIFICATION_FILE, PLOTS_FILE, ClassificationPlots, EvaluationPlots
 from penstock.artifacts.tables import SplitTables
 from penstock.artifacts.task import TASK_FILE, Task
 from penstock.artifacts.tuning import STUDY_FILE, Study
@@ -174,6 +175,48 @@ class ModelEvaluation(_Decided):
         return EvaluationPlots.model_validate_json(self.read_text(PLOTS_FILE))
 
 
+class Metrics(Artifact):
+    """`metrics.json`: a number by name. Kubeflow's page of a run lists them, its comparison lays runs abreast."""
+
+    kind = "metrics"
+    schema_title = "system.Metrics"
+    summary = "The candidate's overall metrics, by split and name."
+
+    def write(self, metrics: Mapping[str, Scalar]) -> None:
+        """Write the metrics, and put them into the metadata, where Kubeflow reads them."""
+        self.write_json("metrics.json", dict(metrics))
+        self.metadata.update(metrics)
+
+    def for_kubeflow(self) -> dict[str, object]:
+        """The numbers alone: the page has a row for whatever is in the metadata."""
+        return {name: value for name, value in self.metadata.items() if name not in ("kind", "digest")}
+
+
+class Classification(Artifact):
+    """`classification.json`: `confidenceMetrics`, the ROC curve, and `confusionMatrix`; either may be missing.
+
+    Source:
+        kubeflow/pipelines, sdk/python/kfp/dsl/types/artifact_types.py, class ClassificationMetrics (what is in the
+        metadata), frontend/src/components/viewers/MetricsVisualizations.tsx (what is drawn of it).
+    """
+
+    kind = "classification"
+    schema_title = "system.ClassificationMetrics"
+    summary = "ROC curve and confusion matrix of the candidate, as Kubeflow's pages draw them."
+
+    def write(self, drawn: ClassificationPlots) -> None:
+        """Write what is to be drawn."""
+        self.write_json(CLASSIFICATION_FILE, drawn.model_dump(mode="json", exclude_none=True))
+
+    def for_kubeflow(self) -> dict[str, object]:
+        """The metadata with what is drawn; without, where the files are not here."""
+        try:
+            drawn = ClassificationPlots.model_validate_json(self.read_text(CLASSIFICATION_FILE))
+        except FileNotFoundError:
+            return dict(self.metadata)
+        return {**self.metadata, **drawn.model_dump(mode="json", exclude_none=True)}
+
+
 class _Blessing(_Decided):
     """`decision.json`, and in metadata the digest of the model that it speaks of."""
 
@@ -214,6 +257,15 @@ class Report(Artifact):
     main_file = "report.html"
 
 
+class Summary(Artifact):
+    """`summary.md`: verdicts, metrics and data in a few tables, for pages that show Markdown."""
+
+    kind = "summary"
+    schema_title = "system.Markdown"
+    summary = "The verdicts of a run and what stands behind them, in short."
+    main_file = "summary.md"
+
+
 NOUNS: dict[str, type[Artifact]] = {
     noun.kind: noun
     for noun in (
@@ -227,10 +279,13 @@ NOUNS: dict[str, type[Artifact]] = {
         Model,
         Tuning,
         ModelEvaluation,
+        Metrics,
+        Classification,
         ModelBlessing,
         InfraBlessing,
         PushedModel,
         Report,
+        Summary,
     )
 }
 """Every noun by its kind."""

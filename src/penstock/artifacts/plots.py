@@ -11,6 +11,9 @@ from penstock.artifacts.task import TaskKind
 PLOTS_FILE = "plots.json"
 """The name of the plots' file in an evaluation."""
 
+CLASSIFICATION_FILE = "classification.json"
+"""The name of the file of what Kubeflow's pages draw."""
+
 
 class _Drawn(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
@@ -23,11 +26,15 @@ class Curve(_Drawn):
     y: tuple[float, ...]
     area: float | None = None
     """The area below it."""
+    thresholds: tuple[float, ...] = ()
+    """Of a ROC curve, the score from which on a row counts as positive, at each point."""
 
     @model_validator(mode="after")
     def _a_y_for_each_x(self) -> Self:
         if len(self.x) != len(self.y):
             raise ValueError(f"a curve of {len(self.x)} x and {len(self.y)} y")
+        if self.thresholds and len(self.thresholds) != len(self.x):
+            raise ValueError(f"a curve of {len(self.x)} x and {len(self.thresholds)} thresholds")
         return self
 
 
@@ -107,3 +114,38 @@ class EvaluationPlots(_Drawn):
     importance_metric: str = ""
     importance: tuple[Importance, ...] = ()
     """Most important first; of the candidate."""
+
+
+class ConfidenceMetric(_Drawn):
+    """One point of a ROC curve, in the words of KFP."""
+
+    confidenceThreshold: float  # noqa: N815
+    recall: float
+    falsePositiveRate: float  # noqa: N815
+
+
+class AnnotationSpec(_Drawn):
+    """One class."""
+
+    displayName: str  # noqa: N815
+
+
+class ConfusionRow(_Drawn):
+    """The answers to the rows of one class."""
+
+    row: tuple[int, ...]
+
+
+class ConfusionMatrix(_Drawn):
+    """Rows by label (outer) and answer (inner)."""
+
+    annotationSpecs: tuple[AnnotationSpec, ...]  # noqa: N815
+    rows: tuple[ConfusionRow, ...]
+
+
+class ClassificationPlots(_Drawn):
+    """`CLASSIFICATION_FILE`: what Kubeflow's pages draw of a classifier, in the words of KFP."""
+
+    confidenceMetrics: tuple[ConfidenceMetric, ...] | None = None  # noqa: N815
+    """The ROC curve, from strict to lenient."""
+    confusionMatrix: ConfusionMatrix | None = None  # noqa: N815

@@ -32,7 +32,16 @@ _PYTHON_TYPES: dict[ParameterType, type] = {
     "STRUCT": dict,
 }
 _ARTIFACTS = {
-    cls.schema_title: cls for cls in (dsl.Artifact, dsl.Dataset, dsl.Model, dsl.Metrics, dsl.HTML, dsl.Markdown)
+    cls.schema_title: cls
+    for cls in (
+        dsl.Artifact,
+        dsl.Dataset,
+        dsl.Model,
+        dsl.Metrics,
+        dsl.ClassificationMetrics,
+        dsl.HTML,
+        dsl.Markdown,
+    )
 }
 
 

@@ -44,7 +44,7 @@ def command(names: tuple[str, ...], every: bool, check: bool, target: str, profi
       penstock compile flights
       penstock compile --all --check
       penstock compile flights --profile production --output flights-production.yaml
-      penstock compile flights --profile production --target kubernetes | kubectl apply -f -
+      penstock compile flights --profile production --target kubernetes --output flights.yaml
     """
     from penstock.authoring.compiling import check_compiled, write_compiled
     from penstock.authoring.discovery import COMPILED_FILE, find_pipeline, find_pipelines

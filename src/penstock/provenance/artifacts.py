@@ -11,7 +11,8 @@ from penstock.sdk.executor import RuntimeArtifact
 
 def record_of(name: str, artifact: RuntimeArtifact) -> ArtifactRecord:
     """An artifact as KFP passes it, as the lineage keeps it."""
-    metadata = dict(artifact.metadata)
+    # What is structured is for the pages of KFP alone, and in the artifact's files.
+    metadata = {key: value for key, value in artifact.metadata.items() if isinstance(value, str | int | float)}
     kind, digest = str(metadata.pop("kind", "artifact")), str(metadata.pop("digest", ""))
     return ArtifactRecord(kind=kind, uri=artifact.uri, digest=digest, name=name, metadata=metadata)
 

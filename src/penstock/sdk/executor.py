@@ -97,7 +97,7 @@ def executor_output(artifacts: dict[str, Artifact], parameters: dict[str, Scalar
     """Write the JSON that the launcher merges into what it knows of the outputs."""
     document = {
         "artifacts": {
-            name: {"artifacts": [{"name": name, "uri": artifact.uri, "metadata": artifact.metadata}]}
+            name: {"artifacts": [{"name": name, "uri": artifact.uri, "metadata": artifact.for_kubeflow()}]}
             for name, artifact in artifacts.items()
         },
         "parameterValues": parameters,

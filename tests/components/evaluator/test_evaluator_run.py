@@ -276,7 +276,9 @@ def test_another_process_makes_the_same_bytes(
     assert ended.returncode == 0, ended.stderr
     made = json.loads((there / "out.json").read_text())["artifacts"]
     for name, artifact in here.outputs.items():
-        assert made[name]["artifacts"][0]["metadata"] == artifact.metadata
+        assert made[name]["artifacts"][0]["metadata"] == artifact.for_kubeflow()
+    assert made["metrics"]["artifacts"][0]["metadata"]["eval_auc"] == here.outputs["evaluation"].metadata["eval_auc"]
+    assert len(made["classification"]["artifacts"][0]["metadata"]["confidenceMetrics"]) > 2
 
 
 def _digested(artifact: Any) -> dict[str, str]:

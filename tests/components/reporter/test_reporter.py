@@ -88,6 +88,13 @@ def test_kfp_is_given_the_address_of_the_file(given: dict[str, Artifact], tmp_pa
     assert told["metadata"]["kind"] == "report"
 
 
+def test_the_summary_is_one_file_of_markdown(given: dict[str, Artifact], tmp_path: Path) -> None:
+    result = run_component(SPEC, run, tmp_path / "out", inputs=given, params={"title": "Flights"})
+    summary = tmp_path / "out" / "summary" / "summary.md"
+    assert result.outputs["summary"].uri == str(summary)
+    assert summary.read_text().startswith("# Flights\n\n## Verdicts\n")
+
+
 def test_a_report_as_an_input_is_bound_to_its_folder(tmp_path: Path) -> None:
     uri = "s3://bucket/run/report/report.html"
     bound = RuntimeArtifact(uri=uri).bind(Report)
