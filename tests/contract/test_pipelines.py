@@ -72,8 +72,10 @@ def test_what_a_run_may_set_has_type_and_description_and_can_be_left_out(folder:
     inputs = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     settable = compile_whole(folder).run_parameters
     assert set(inputs) == {item.name for item in settable.values()}
+    defaults = {item.name: item.parameter.default for item in settable.values()}
     for name, item in inputs.items():
         assert item["parameterType"]
+        assert item.get("defaultValue") == defaults[name], name
         assert item["isOptional"], name
         assert item["description"].split(": ", 1)[1], name
 

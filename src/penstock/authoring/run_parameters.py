@@ -6,12 +6,16 @@ The type and the description are the component's, the default is the pipeline's;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from penstock.authoring.config import Config
 from penstock.authoring.interface import Parameter, describe
 from penstock.sdk import ComponentSpec
+
+_SAYS_NO_MORE = re.compile(r"^(string|boolean|integer|number|list|map)$|(^|of )[A-Z]")
+"""Types that say no more than KFP's own, or that name a structure which only the component's README explains."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,10 @@ class RunParameter:
 
     @property
     def description(self) -> str:
-        """What the Kubeflow UI shows."""
-        return f"{self.task}.{self.parameter.name}: {self.parameter.description}"
+        """What it is and what it may be, where the types of KFP say no more than `NUMBER_INTEGER`."""
+        said, type_ = self.parameter.description, self.parameter.shown
+        allowed = f" ({type_})" if said and not _SAYS_NO_MORE.search(type_) else ""
+        return f"{self.task}.{self.parameter.name}: {said or type_}{allowed}"
 
 
 def run_parameters(config: Config, components: Mapping[str, ComponentSpec]) -> dict[str, RunParameter]:

@@ -85,7 +85,7 @@ def test_what_a_run_may_set_is_a_parameter_with_the_pipelines_default(write_pipe
             "parameterType": "LIST",
             "defaultValue": [64, 32],
             "isOptional": True,
-            "description": "train.units: Width of each layer.",
+            "description": "train.units: Width of each layer. (list of integer)",
         },
     }
     given = spec["root"]["dag"]["tasks"]["train"]["inputs"]["parameters"]
@@ -96,6 +96,27 @@ def test_what_a_run_may_set_is_a_parameter_with_the_pipelines_default(write_pipe
         "rate": {"runtimeValue": {"constant": 0.01}},
     }
     assert list(compile_whole(write_pipeline()).run_parameters) == ["train.epochs", "train.limit", "train.units"]
+
+
+def test_a_run_parameter_says_what_it_may_be(write_pipeline: Any) -> None:
+    values = (
+        "name: small\ndescription: Small.\nrun_may_set: [train.kind, train.notes]\ntasks: {judge: {min_auc: 0.5}}\n"
+    )
+    spec = plain(compile_pipeline(write_pipeline(values=values)))
+    assert spec["root"]["inputDefinitions"]["parameters"] == {
+        "train_kind": {
+            "parameterType": "STRING",
+            "defaultValue": "deep",
+            "isOptional": True,
+            "description": 'train.kind: Which model. ("linear" or "deep")',
+        },
+        "train_notes": {
+            "parameterType": "STRING",
+            "defaultValue": "",
+            "isOptional": True,
+            "description": "train.notes: string",
+        },
+    }
 
 
 def test_execution_settings_arrive(write_pipeline: Any) -> None:
