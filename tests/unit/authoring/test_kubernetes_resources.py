@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,9 @@ import yaml
 
 from penstock.authoring.compiling import Compiled, compile_for, compile_whole
 from penstock.authoring.kubernetes_resources import pipeline_resources, resources_text
+from tests.servers.kubernetes import crds
 from tests.unit.authoring.clusters import profile
 
-CRDS = Path(os.environ.get("PENSTOCK_CRDS", Path(__file__).parents[4] / "shared" / "crds")) / "kubeflow-pipelines"
-VERSIONS = sorted(CRDS.iterdir()) if CRDS.is_dir() else [None]
 GOLDEN = Path(__file__).parents[2] / "golden" / "small_pipeline_resources.yaml"
 
 
@@ -29,11 +27,9 @@ def test_they_are_the_golden_text(compiled: Compiled, tmp_path: Path) -> None:
     assert resources_text(compiled, profile(tmp_path)) == GOLDEN.read_text()
 
 
-@pytest.mark.parametrize("crds", VERSIONS, ids=lambda path: path.name if path else "none")
-def test_the_schemas_of_kfp_take_them_whole(compiled: Compiled, crds: Path | None) -> None:
-    if crds is None:
-        pytest.skip(f"the CustomResourceDefinitions are not at {CRDS}; PENSTOCK_CRDS names another place")
-    schemas = dict(schemas_of(crds))
+@pytest.mark.parametrize("kfp", ["2.16.0", "2.17.0"])
+def test_the_schemas_of_kfp_take_them_whole(compiled: Compiled, kfp: str) -> None:
+    schemas = dict(schemas_of(*crds(f"kubeflow-pipelines/{kfp}")))
     for resource in pipeline_resources(compiled):
         assert not list(problems(resource["spec"], schemas[resource["kind"]]["properties"]["spec"], "spec"))
 
@@ -82,8 +78,8 @@ def test_they_are_where_kfp_looks_for_them(compiled: Compiled, tmp_path: Path) -
     assert all("namespace" not in r["metadata"] for r in pipeline_resources(compiled))
 
 
-def schemas_of(crds: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted(crds.glob("pipelines.kubeflow.org_*.yaml")):
+def schemas_of(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in sorted(folder.glob("pipelines.kubeflow.org_*.yaml")):
         definition = yaml.safe_load(path.read_text())["spec"]
         yield definition["names"]["kind"], definition["versions"][0]["schema"]["openAPIV3Schema"]
 
