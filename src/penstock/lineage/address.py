@@ -5,23 +5,30 @@ Pure. A password is never part of what this module shows, neither in errors nor 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from penstock.sdk import BadInput
 
-Scheme = Literal["sqlite", "mysql", "postgresql", "grpc"]
-_PORTS: dict[Scheme, int] = {"mysql": 3306, "postgresql": 5432, "grpc": 8080}
+Scheme = Literal["sqlite", "mysql", "postgresql", "grpc", "grpcs"]
+_PORTS: dict[Scheme, int] = {"mysql": 3306, "postgresql": 5432, "grpc": 8080, "grpcs": 8443}
 _TLS: dict[Scheme, frozenset[str]] = {
     "mysql": frozenset({"ssl_ca", "ssl_cert", "ssl_key"}),
     "postgresql": frozenset({"sslmode", "sslrootcert", "sslcert", "sslkey"}),
     "grpc": frozenset(),
+    "grpcs": frozenset({"ca", "cert", "key"}),
 }
+PASSWORD_VARIABLE = "PENSTOCK_LINEAGE_PASSWORD"  # noqa: S105 - the name of a variable
+"""The environment variable with the password of a database whose URL has none: from a Secret."""
+PASSWORD_FILE_VARIABLE = "PENSTOCK_LINEAGE_PASSWORD_FILE"  # noqa: S105
+"""The environment variable that names a file with that password instead: a Secret that is mounted."""
 _FORMS = (
     "Use sqlite:///folder/lineage.sqlite, mysql://user:password@host:3306/database, "
-    "postgresql://user:password@host:5432/database or grpc://host:8080"
+    "postgresql://user:password@host:5432/database, grpc://host:8080 or grpcs://host:8443?ca=/file"
 )
 
 
@@ -38,7 +45,8 @@ class StoreAddress:
     user: str = ""
     password: str = field(default="", repr=False)
     tls: tuple[tuple[str, str], ...] = ()
-    """TLS options by the names that the server's own tools use: `ssl_ca` (MySQL), `sslmode` (PostgreSQL), ..."""
+    """TLS options by the names that the server's own tools use: `ssl_ca` (MySQL), `sslmode` (PostgreSQL); for gRPC the
+    files `ca`, `cert` and `key`."""
 
     @property
     def shown(self) -> str:
@@ -87,14 +95,32 @@ def parse_address(url: str) -> StoreAddress:
     raise BadInput(f"lineage store: unknown kind of address {scheme if separator else 'without ://'!r}", f"{_FORMS}.")
 
 
+def with_password(address: StoreAddress, environment: Mapping[str, str] = os.environ) -> StoreAddress:
+    """Add the password that a Secret provides to the address of a database that has none.
+
+    Raises:
+        BadInput: The file with the password cannot be read (operator).
+    """
+    if address.scheme not in ("mysql", "postgresql") or address.password:
+        return address
+    password, file = environment.get(PASSWORD_VARIABLE, ""), environment.get(PASSWORD_FILE_VARIABLE, "")
+    if not password and file:
+        try:
+            password = Path(file).read_text(encoding="utf-8").rstrip("\n")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is not text"
+            raise BadInput(f"{PASSWORD_FILE_VARIABLE}: {file} cannot be read: {why}") from None
+    return replace(address, password=password)
+
+
 def _parse_server(scheme: Scheme, url: str) -> StoreAddress:
     parts, port = _split(url)
     database = unquote(parts.path.strip("/"))
     if not parts.hostname:
         raise BadInput(f"lineage store: {scheme}:// names no host", f"{_FORMS}.")
-    if scheme == "grpc":
-        if database or parts.username or parts.query:
-            raise BadInput("lineage store: grpc:// takes a host and a port only", f"{_FORMS}.")
+    if scheme in ("grpc", "grpcs"):
+        if database or parts.username or (scheme == "grpc" and parts.query):
+            raise BadInput(f"lineage store: {scheme}:// takes a host and a port only", f"{_FORMS}.")
     elif not database or "/" in database or not parts.username:
         raise BadInput(f"lineage store: {scheme}:// needs a user and one database", f"{_FORMS}.")
     options = parse_qsl(parts.query, keep_blank_values=True)

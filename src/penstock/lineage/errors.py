@@ -20,6 +20,10 @@ class StoreUnavailable(PenstockError):
     """The lineage store cannot be opened, read or written just now; the reason and the remedy are in the message."""
 
 
+class NoAnswer(StoreUnavailable):
+    """No server answers at the address."""
+
+
 class StoreVersion(BadInput):
     """The lineage store was written by another version of ML Metadata than the one that is installed."""
 

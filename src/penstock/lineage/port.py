@@ -36,6 +36,14 @@ class LineageStore(Protocol):
         Their end is the time when that was found out; how long they worked stays unknown (`seconds` is None).
         """
 
+    def finished(self, cache_key: str, *, limit: int) -> list[ExecutionRecord]:
+        """Executions with this key that are complete or were taken from the cache, those that started last first.
+
+        Args:
+            cache_key: The identity of the work: see `penstock.provenance.keys`.
+            limit: At most so many.
+        """
+
     def last_blessed(self, pipeline: str, *, other_than: str = "") -> ArtifactRecord | None:
         """The newest model with a Successful model blessing whose digest is not the one given.
 

@@ -80,6 +80,10 @@ class ExecutionRecord(Record):
     image_digest: str = ""
     """The environment: an image's digest on a cluster, a digest of the installed packages here."""
     attempt: int = 1
+    place: str = ""
+    """What tells apart the works of one task in one run where the task's name does not: iterations on a cluster."""
+    pod: str = ""
+    """Where it ran on a cluster, for those who look for its log."""
     id: int | None = None
 
 

@@ -4,12 +4,32 @@ Compiling for a cluster sets them, the launcher in the container reads them. Non
 begin with `PENSTOCK_`, which the cache key passes over.
 """
 
+from penstock.lineage.address import PASSWORD_FILE_VARIABLE as LINEAGE_PASSWORD_FILE
+from penstock.lineage.address import PASSWORD_VARIABLE as LINEAGE_PASSWORD
 from penstock.sdk.entry import LAUNCHER
+from penstock.storage.patience import PATIENCE as STORE_PATIENCE
 
-__all__ = ["CACHE", "IMAGE", "LAUNCHER", "LINEAGE", "PIPELINE", "PIPELINE_DIGEST", "RUN_ID", "TASK"]
+__all__ = [
+    "CACHE",
+    "IMAGE",
+    "LAUNCHER",
+    "LINEAGE",
+    "LINEAGE_PASSWORD",
+    "LINEAGE_PASSWORD_FILE",
+    "LINEAGE_PATIENCE",
+    "PIPELINE",
+    "PIPELINE_DIGEST",
+    "POD",
+    "RUN_ID",
+    "STORE_PATIENCE",
+    "TASK",
+]
 
 LINEAGE = "PENSTOCK_LINEAGE"
 """URL of the lineage store, without a password. Not set: nothing is recorded, looked up or taken from earlier runs."""
+
+LINEAGE_PATIENCE = "PENSTOCK_LINEAGE_PATIENCE_SECONDS"
+"""How long the lineage store may be away before a task fails [s]; 180 when it is not set."""
 
 PIPELINE = "PENSTOCK_PIPELINE"
 """The pipeline's name."""
@@ -28,3 +48,9 @@ IMAGE = "PENSTOCK_IMAGE"
 
 CACHE = "PENSTOCK_CACHE"
 """`off`: do the work even if an earlier run has done it."""
+
+POD = "KFP_POD_NAME"
+"""The pod's name, which Kubeflow Pipelines itself sets.
+
+Source: kubeflow/pipelines, backend/src/v2/compiler/argocompiler/common.go, commonEnvs.
+"""

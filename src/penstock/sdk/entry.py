@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from penstock.artifacts import Artifact, Decision, digest_tree
 from penstock.artifacts.base import Scalar
 from penstock.sdk.context import Context, P, Progress
-from penstock.sdk.errors import BadInput, ExitCode, PenstockError
+from penstock.sdk.errors import BadInput, ExitCode, PenstockError, explain_os_error
 from penstock.sdk.executor import ExecutorInput, executor_output
 from penstock.sdk.spec import ComponentSpec
 
@@ -65,9 +65,7 @@ def execute(
         BadInput: A parameter or an input is wrong; nothing was written (caller).
         PenstockError: The component could not do its work; no output appears.
     """
-    values = executor_input.inputs.parameter_values
-    declared = {name: value for name, value in values.items() if not name.startswith(_CHANNEL)}
-    params = spec.params.parse(declared, where=f"component {spec.name}")
+    params = spec.params.parse(declared_parameters(executor_input), where=f"component {spec.name}")
     inputs = _open_inputs(spec, executor_input)
     finals = _declared_outputs(spec, executor_input)
     partials = {n: a.path.parent / f".{a.path.name}{PARTIAL}{os.getpid()}" for n, a in finals.items()}
@@ -91,7 +89,7 @@ def execute(
             shutil.rmtree(path, ignore_errors=True)
         if own_scratch:
             shutil.rmtree(own_scratch, ignore_errors=True)
-    _write_outputs(executor_input, published, parameters)
+    write_outputs(executor_input, published, parameters)
     return TaskResult(published, parameters, context.decision, context.rows)
 
 
@@ -114,6 +112,12 @@ def main(spec: ComponentSpec, run: Callable[[Context[P]], None], argv: Sequence[
     except PenstockError as error:
         print(f"{spec.name}: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
+    except OSError as error:
+        known = explain_os_error(error)
+        if known is None:
+            raise
+        print(f"{spec.name}: {known}", file=sys.stderr)  # noqa: T201
+        sys.exit(ExitCode.ERROR)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     # Everything is written: what large libraries do while the interpreter shuts down, half a second, serves nobody.
@@ -179,9 +183,16 @@ def _replace(source: Path, target: Path) -> None:
     source.rename(target)
 
 
-def _write_outputs(
-    executor_input: ExecutorInput, artifacts: dict[str, Artifact], parameters: dict[str, Scalar]
+def declared_parameters(executor_input: ExecutorInput) -> dict[str, Any]:
+    """The parameters that a task was given, without those that kfp adds by itself."""
+    values = executor_input.inputs.parameter_values
+    return {name: value for name, value in values.items() if not name.startswith(_CHANNEL)}
+
+
+def write_outputs(
+    executor_input: ExecutorInput, artifacts: Mapping[str, Artifact], parameters: Mapping[str, Scalar]
 ) -> None:
+    """Tell KFP's launcher what was put out: the parameters' files, and executor_output.json last."""
     for name, value in parameters.items():
         declared = executor_input.outputs.parameters.get(name)
         if declared and declared.output_file:
@@ -202,6 +213,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is on its way: a second one must not cut it short
     raise SystemExit(128 + signal.SIGTERM)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -40,6 +41,21 @@ class PenstockError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}. {self.remedy}" if self.remedy else self.message
+
+
+_FULL = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file may not grow that large",
+    errno.EROFS: "the file system is read-only",
+}
+
+
+def explain_os_error(error: OSError) -> PenstockError | None:
+    """What a disk may do to any work, in one line; None for what is a fault of the code."""
+    if error.errno not in _FULL:
+        return None
+    return PenstockError(f"{_FULL[error.errno]} ({error.filename or 'while writing'})")
 
 
 class BadInput(PenstockError):

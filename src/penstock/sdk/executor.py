@@ -8,6 +8,7 @@ Source:
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +94,13 @@ class ExecutorInput(_Message):
             raise BadInput(f"the argument is not a KFP executor input: {text[:80]!r}", hint) from None
 
 
-def executor_output(artifacts: dict[str, Artifact], parameters: dict[str, Scalar]) -> str:
+def executor_output(artifacts: Mapping[str, Artifact], parameters: Mapping[str, Scalar]) -> str:
     """Write the JSON that the launcher merges into what it knows of the outputs."""
     document = {
         "artifacts": {
             name: {"artifacts": [{"name": name, "uri": artifact.uri, "metadata": artifact.for_kubeflow()}]}
             for name, artifact in artifacts.items()
         },
-        "parameterValues": parameters,
+        "parameterValues": dict(parameters),
     }
     return json.dumps(document, sort_keys=True)

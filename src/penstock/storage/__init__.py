@@ -5,7 +5,7 @@ is for this machine's file system and mounted volumes (`local`), one for every s
 `patience` tries again what may pass; `reasons` knows what may pass, and says why in one line.
 """
 
-from penstock.storage.place import NothingThere, Place, StoreError
+from penstock.storage.place import Damaged, NothingThere, Place, StoreError
 from penstock.storage.places import at, in_store, is_remote
 
-__all__ = ["NothingThere", "Place", "StoreError", "at", "in_store", "is_remote"]
+__all__ = ["Damaged", "NothingThere", "Place", "StoreError", "at", "in_store", "is_remote"]

@@ -43,6 +43,10 @@ class NothingThere(StoreError):
     """No file is at the address."""
 
 
+class Damaged(StoreError):
+    """A file's content is not what the store itself knows of it."""
+
+
 class Place(ABC):
     """A folder, or one file, under one address; nothing needs to be there yet.
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from penstock.sdk import PenstockError
-from penstock.storage.place import NothingThere, StoreError
+from penstock.storage.place import Damaged, NothingThere, StoreError
 
 _PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "ServiceUnavailable", "InternalError", "Throttling"})
@@ -81,6 +81,8 @@ def explain(uri: str, error: BaseException | None, *, tried_seconds: float | Non
     text = " ".join(str(error).split())[:_LONGEST]
     if code != "NoSuchBucket" and "bucket does not exist" not in text and _is_missing(error, code, status):
         return NothingThere(uri, "nothing is there")
+    if any("FlexibleChecksumError" in _names(link) for link in links):
+        return Damaged(uri, "it is damaged: its content does not have the checksum that the store keeps of it")
     lasted = f", and was tried again for {tried_seconds:.0f} s" if tried_seconds else ""
     reason, remedy = _reason(uri, links, code, status, text)
     return StoreError(uri, reason + lasted, remedy)

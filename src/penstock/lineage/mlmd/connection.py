@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from penstock.lineage.errors import NoAnswer
 from penstock.lineage.mlmd import opening
 from penstock.lineage.mlmd.holders import writer
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 20.0
 """How long a call is tried again while other writers are first [s]: a run that has worked for hours is not lost to a
 backup of the database."""
+LONGEST_PAUSE_SECONDS = 0.5
 SILENT_SECONDS = 1.0
 """How long it waits before it says for what [s]; other runs hold a store for milliseconds."""
 
@@ -37,19 +39,24 @@ class Connection:
 
     Args:
         address: Where it is.
+        patience_seconds: How long a call is tried again [s].
+        wait: Whether a server that does not answer yet is waited for, too.
 
     Raises:
         BadInput: The file is not a store (caller).
         StoreUnavailable: It cannot be opened; says why (operator).
     """
 
-    def __init__(self, address: StoreAddress) -> None:
+    def __init__(
+        self, address: StoreAddress, *, patience_seconds: float = PATIENCE_SECONDS, wait: bool = False
+    ) -> None:
         os.environ.setdefault("GLOG_minloglevel", "3")  # read by the C++ half when it is loaded: it logs each connect
         _hush()
         self.address = address
         self._lock = threading.RLock()
         self._has_told = False
-        self._store = self._patiently(lambda: opening.open_store(address))
+        self._patience_seconds = patience_seconds
+        self._store = self._patiently(lambda: opening.open_store(address), wait=wait)
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of `ml_metadata.MetadataStore`.
@@ -72,14 +79,14 @@ class Connection:
             return ()
         return found
 
-    def _patiently(self, work: Callable[[], T]) -> T:
+    def _patiently(self, work: Callable[[], T], *, wait: bool = False) -> T:
         from ml_metadata import errors
         from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
         attempts = Retrying(
-            retry=retry_if_exception(_is_passing),
-            wait=wait_random_exponential(multiplier=0.004, max=0.5),
-            stop=stop_after_delay(PATIENCE_SECONDS),
+            retry=retry_if_exception(lambda error: _is_passing(error) or (wait and isinstance(error, NoAnswer))),
+            wait=wait_random_exponential(multiplier=0.004, max=LONGEST_PAUSE_SECONDS),
+            stop=stop_after_delay(self._patience_seconds),
             before_sleep=self._between,
             reraise=True,
         )
@@ -90,18 +97,24 @@ class Connection:
                 raise
             except errors.StatusError as error:
                 self._mend(error)
-                raise opening.explain_call(self.address, error, busy=_is_passing(error)) from None
+                away = self._patience_seconds if _is_away(error) else None
+                raise opening.explain_call(self.address, error, busy=_is_passing(error), away_seconds=away) from None
             except RuntimeError as error:
                 raise opening.explain_open(self.address, error) from None
 
     def _between(self, state: RetryCallState) -> None:
         """Between two attempts: say why it takes so long, and connect anew where that helps."""
+        error = state.outcome.exception() if state.outcome else None
         if not self._has_told and (state.seconds_since_start or 0) > SILENT_SECONDS:
             self._has_told = True
-            holder = (self.address.path and writer(self.address.path)) or "another process"
-            patience = f"waiting up to {PATIENCE_SECONDS:.0f} s"
-            sys.stderr.write(f"penstock: {patience} for the lineage store {self.address.shown}: {holder} holds it\n")
-        self._mend(state.outcome.exception() if state.outcome else None)
+            patience = f"waiting up to {self._patience_seconds:.0f} s"
+            sys.stderr.write(f"penstock: {patience} for the lineage store {self.address.shown}: {self._why(error)}\n")
+        self._mend(error)
+
+    def _why(self, error: BaseException | None) -> str:
+        if _is_away(error):
+            return "it does not answer"
+        return f"{(self.address.path and writer(self.address.path)) or 'another process'} holds it"
 
     def _mend(self, error: BaseException | None) -> None:
         """Connect anew where a failed statement or a lost server leaves the connection unusable.
@@ -113,7 +126,7 @@ class Connection:
             return
         try:
             self._store = opening.open_store(self.address)
-        except RuntimeError:
+        except (RuntimeError, NoAnswer):
             logging.getLogger(__name__).debug("the lineage store %s does not answer yet", self.address.shown)
 
 
@@ -146,6 +159,13 @@ _LOST = (
     "terminating connection",
     "no connection to the server",
 )
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether a server cannot be reached, or went away in the middle."""
+    from ml_metadata import errors
+
+    return isinstance(error, errors.UnavailableError | NoAnswer) or _says(error, _LOST)
 
 
 def _says(error: BaseException | None, signs: tuple[str, ...]) -> bool:

@@ -89,8 +89,9 @@ def _marked(name: str) -> bool:
 
 
 def execution_key(record: ExecutionRecord) -> str:
-    """What makes an execution the same one when it is written again: run, task and attempt."""
-    return digest_json(["execution", record.run_id, record.task, record.attempt]).removeprefix("sha256:")
+    """What makes an execution the same one when it is written again: run, task, place and attempt."""
+    place = [record.place] if record.place else []
+    return digest_json(["execution", record.run_id, record.task, record.attempt, *place]).removeprefix("sha256:")
 
 
 def artifact_key(record: ArtifactRecord) -> str:
@@ -108,7 +109,7 @@ def execution_node(record: ExecutionRecord, type_id: int) -> mlmd.Execution:
     """One execution, without its inputs and outputs."""
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    attempt = f"#{record.attempt}" if record.attempt > 1 else ""
+    attempt = (f"@{record.place}" if record.place else "") + (f"#{record.attempt}" if record.attempt > 1 else "")
     node = mlmd.Execution(
         id=record.id,
         type_id=type_id,

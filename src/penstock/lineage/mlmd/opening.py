@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.lineage.address import StoreAddress
-from penstock.lineage.errors import StoreUnavailable, StoreVersion
+from penstock.lineage.errors import NoAnswer, StoreUnavailable, StoreVersion
 from penstock.lineage.mlmd.holders import exclusive_holder, writer
 from penstock.sdk import BadInput, PenstockError
 
 if TYPE_CHECKING:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+_GRPC_TLS = {"ca": "custom_ca", "cert": "server_cert", "key": "client_key"}
+"""What our options are called in ML Metadata's configuration; its `server_cert` is the client's certificate."""
 _PROBE_SECONDS = 3.0
 _CALL_SECONDS = 60.0
 _CAUSE_CHARACTERS = 300
@@ -36,7 +38,7 @@ def open_store(address: StoreAddress) -> Any:
     """
     from ml_metadata import MetadataStore
 
-    if address.scheme == "grpc":
+    if address.scheme in ("grpc", "grpcs"):
         _reach(address)
         return MetadataStore(_client_config(address))
     if address.path is not None:
@@ -102,15 +104,24 @@ def explain_open(address: StoreAddress, error: RuntimeError) -> PenstockError:
     return StoreUnavailable(f"{where}: the server answers and refuses the connection ({_first_line(text)})", remedy)
 
 
-def explain_call(address: StoreAddress, error: Exception, *, busy: bool) -> PenstockError:
-    """Why a call failed for good."""
+_FILE_TROUBLE = (
+    (("readonly database", "read-only"), "cannot be written", "Give this user the right to write the file and folder."),
+    (("disk is full", "No space left"), "cannot be written: the disk is full", "Free some space and run again."),
+    (("not a database", "malformed"), "is damaged", "Restore it from a backup, or move it away to begin anew."),
+)
+
+
+def explain_call(
+    address: StoreAddress, error: Exception, *, busy: bool, away_seconds: float | None = None
+) -> PenstockError:
+    """Why a call failed for good; `away_seconds` says how long it was tried again where no server answered."""
     where, text = f"lineage store {address.shown}", str(error)
-    if "readonly database" in text or "read-only" in text:
-        return StoreUnavailable(f"{where} cannot be written", "Give this user the right to write the file and folder.")
-    if "disk is full" in text or "No space left" in text:
-        return StoreUnavailable(f"{where} cannot be written: the disk is full", "Free some space and run again.")
-    if "not a database" in text or "malformed" in text:
-        return StoreUnavailable(f"{where} is damaged", "Restore it from a backup, or move it away to begin anew.")
+    for signs, what, remedy in _FILE_TROUBLE:
+        if any(sign in text for sign in signs):
+            return StoreUnavailable(f"{where} {what}", remedy)
+    if away_seconds is not None and address.path is None:
+        why = f"no server answers, and it was tried again for {away_seconds:.0f} s"
+        return NoAnswer(f"{where}: {why}", "Start the server, or see why it is away.")
     if busy:
         holder = writer(address.path) if address.path else ""
         if holder:
@@ -195,7 +206,22 @@ def _is_full(folder: Path) -> bool:
 def _client_config(address: StoreAddress) -> mlmd.MetadataStoreClientConfig:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    return mlmd.MetadataStoreClientConfig(host=address.host, port=address.port, client_timeout_sec=_CALL_SECONDS)
+    config = mlmd.MetadataStoreClientConfig(host=address.host, port=address.port, client_timeout_sec=_CALL_SECONDS)
+    if address.scheme == "grpcs":
+        files = {name: _read_pem(address, name, path) for name, path in address.tls}
+        config.ssl_config.SetInParent()
+        for name, text in files.items():  # an empty text would not mean the system's certificates
+            setattr(config.ssl_config, _GRPC_TLS[name], text)
+    return config
+
+
+def _read_pem(address: StoreAddress, name: str, path: str) -> str:
+    """The text of a certificate or a key: ML Metadata's client takes texts, not paths."""
+    try:
+        return Path(path).read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not PEM"
+        raise BadInput(f"lineage store {address.shown}: {name}={path} cannot be read: {why}") from None
 
 
 def _reach(address: StoreAddress) -> None:
@@ -205,7 +231,7 @@ def _reach(address: StoreAddress) -> None:
     except OSError as error:
         remedy = "Start the server, or correct host and port."
         reason = error.strerror or str(error)
-        raise StoreUnavailable(f"lineage store {address.shown}: no server answers ({reason})", remedy) from None
+        raise NoAnswer(f"lineage store {address.shown}: no server answers ({reason})", remedy) from None
 
 
 def _first_line(text: str) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 _DIGEST = re.compile(r"(sha256:)?([0-9a-f]{6,64})")
+_KEY = re.compile(r"sha256:[0-9a-f]{64}")
 _NEIGHBOURS = 500
 """Among how many of the newest names the nearest is sought for a message."""
 _NOT_CACHED = f"custom_properties.state.string_value != '{State.CACHED}'"
@@ -152,6 +153,14 @@ class Queries:
         event = "INPUT" if cached else f"INPUT AND {_NOT_CACHED}"
         found = self._executions_at(self._same_content(artifact), event, limit)
         return found if limit is None else found[len(found) - min(limit, len(found)) :]
+
+    def finished(self, cache_key: str, *, limit: int) -> list[ExecutionRecord]:
+        """Executions with this key that have outputs, those that started last first."""
+        if not _KEY.fullmatch(cache_key):
+            return []
+        query = f"custom_properties.cache_key.string_value = '{cache_key}'"
+        states = f"custom_properties.state.string_value IN ('{State.COMPLETE}', '{State.CACHED}')"
+        return self._executions(self._newest("get_executions", f"{query} AND {states}", limit))[::-1]
 
     def last_blessed(self, pipeline: str, *, other_than: str = "") -> ArtifactRecord | None:
         """The newest model with a Successful model blessing whose digest is not the one given.
