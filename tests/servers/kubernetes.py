@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -172,8 +173,9 @@ def _started(programs: Path, folder: Path) -> Iterator[Cluster]:
     cluster = Cluster(f"https://127.0.0.1:{port}", folder, programs)
 
     def is_ready() -> bool:
+        trusted = ssl.create_default_context(cafile=cluster.certificate)
         headers = {"Authorization": f"Bearer {ADMINISTRATOR}"}
-        answer = httpx.get(f"{cluster.url}/readyz", headers=headers, verify=str(cluster.certificate), trust_env=False)
+        answer = httpx.get(f"{cluster.url}/readyz", headers=headers, verify=trusted, trust_env=False)
         return answer.status_code == httpx.codes.OK
 
     def is_healthy() -> bool:
