@@ -56,7 +56,7 @@ def start(request: Request, root: Path, progress: Progress = lambda *_: None) ->
 
     Raises:
         BadInput: The name, the place, the table or a column cannot be used; nothing was written (caller's user).
-        PenstockError: The table cannot be reached, or the folder not be written (operator).
+        PenstockError: The table cannot be reached (operator).
     """
     from penstock.tables.sniffing import sniff
 
@@ -72,6 +72,9 @@ def start(request: Request, root: Path, progress: Progress = lambda *_: None) ->
     table = sniffed.table.rename_columns(list(names))
     del sniffed  # the profile needs the memory
     looking = _with_safe_names(request, names)
+    for note in notes:
+        if note.columns and note.columns[0] == looking.time_column:
+            raise BadInput(f"time column {note.text}", "Mend the data, or choose another column")
     profile = look(table, names, looking, lambda done, total: progress("looking", done, total)).with_findings(notes)
     choices = choose(profile, source, name)
     progress("writing", 0, 1)

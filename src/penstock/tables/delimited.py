@@ -85,7 +85,7 @@ def header_of(text: Text, source: Source) -> list[str]:
     except csv.Error as error:
         raise BadInput(f"{text.where}: cannot be read as CSV: its first line: {error}") from None
     if first is None:
-        raise BadInput(f"{text.where}: is empty")
+        raise BadInput(f"{text.where}: is empty", "Give a table with rows")
     if not source.header:
         return [f"column_{number}" for number in range(1, len(first) + 1)]
     first = [name.strip() for name in first] if source.strip else first

@@ -42,6 +42,7 @@ _FEW_LETTERS = 20
 _NUMBER = re.compile(
     r"^\s*[-+]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?\s*$|^\s*[-+]?\.[0-9]+\s*$|^[0-9]{1,4}([-/.])[0-9]{1,2}\2"
 )
+_WEB_PAGE = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
 _YEAR = re.compile(r"^(19|20)[0-9]{2}$")
 
 
@@ -64,6 +65,8 @@ def find_encoding(content: bytes, where: str) -> str:
         if content.startswith(magic):
             kind, _, hint = what.partition(": ")
             raise BadInput(f"{where}: is no text but {kind}", hint.capitalize() if hint else "Give a table")
+    if _WEB_PAGE.match(content):
+        raise BadInput(f"{where}: is no table but a web page", "Give the address of the file that it links to")
     for mark, name in _MARKS:
         if content.startswith(mark):
             return name
@@ -149,7 +152,7 @@ def find_dialect(content: bytes, where: str) -> Dialect:
         sample = sample[: sample.rfind(b"\n") + 1] or sample
     text = sample.decode("utf-8-sig", errors="replace")
     if not text.strip():
-        raise BadInput(f"{where}: is empty")
+        raise BadInput(f"{where}: is empty", "Give a table with rows")
     parsed = {delimiter: _parse(text, delimiter) for delimiter in DELIMITERS}
     delimiter = max(DELIMITERS, key=lambda mark: _evenness(parsed[mark]))
     if len(parsed[delimiter][0]) == 1:  # a space is in every text, so it comes last

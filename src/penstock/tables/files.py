@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from penstock.sdk import BadInput, PenstockError
@@ -24,6 +24,9 @@ from penstock.tables.databases import check_url, copy_answer, fingerprint_answer
 from penstock.tables.secrets import refuse_secret, resolved
 from penstock.tables.source import Source
 from penstock.tables.spans import Spanned, has_spans, match_spans, select, span_digits, to_glob
+
+if TYPE_CHECKING:
+    import httpx
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 """The names that count in a directory; `.gz` and `.zip` may follow."""
@@ -159,9 +162,10 @@ def _chunks(file: SourceFile) -> Iterator[bytes]:
 def open_file(file: SourceFile) -> Iterator[BinaryIO]:
     """Open a file for reading, wherever it is."""
     scheme = urlsplit(file.place).scheme
+    where = f"source {file.source!r}: {file.uri}"
     try:
         if scheme in ("http", "https"):
-            with _download(file.place) as stream:
+            with _download(file.place, where) as stream:
                 yield stream
         elif is_remote(file.place):
             with in_store(file.place).open() as stream:
@@ -170,10 +174,9 @@ def open_file(file: SourceFile) -> Iterator[BinaryIO]:
             with Path(file.place).open("rb") as stream:
                 yield stream
     except StoreError as error:
-        text = f"source {file.source!r}: {file.uri} cannot be read: {error.reason}"
-        raise PenstockError(text, error.remedy) from error
+        raise PenstockError(f"{where} cannot be read: {error.reason}", error.remedy) from error
     except OSError as error:
-        raise PenstockError(f"source {file.source!r}: {file.uri} cannot be read: {error}") from error
+        raise PenstockError(f"{where} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -284,7 +287,7 @@ def _entity_tag(file: SourceFile) -> str:
 
 
 @contextmanager
-def _download(url: str) -> Iterator[BinaryIO]:
+def _download(url: str, where: str) -> Iterator[BinaryIO]:
     """Fetch into a temporary file, so that a broken connection never leaves half a copy."""
     import tempfile
 
@@ -309,8 +312,15 @@ def _download(url: str) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as body:
         try:
             fetch(body)
-        except httpx.HTTPStatusError as error:  # whose own words repeat the address, with what was put into it
-            raise OSError(f"the server answers {error.response.status_code} {error.response.reason_phrase}") from None
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+                raise BadInput(f"{where}: no such file: {_answer(error.response)}", "Mend the address") from None
+            raise OSError(_answer(error.response)) from None
         except httpx.HTTPError as error:
             raise OSError(str(error)) from error
         yield body
+
+
+def _answer(response: httpx.Response) -> str:
+    """What the server says, without the address, which httpx's own words repeat with what was put into it."""
+    return f"the server answers {response.status_code} {response.reason_phrase}".rstrip()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from penstock.tables.formats import NUMBER_FORMATS, date_pattern, has_time, number_pattern, point_of
+from penstock.tables.formats import NUMBER_FORMATS, date_pattern, has_time, iso_texts, number_pattern, point_of
 from penstock.tables.source import ColumnType
 from penstock.tables.values import convert, distinct, fits, infer_type
 
@@ -113,16 +113,19 @@ def infinities(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def strays(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Mark the values that are no numbers in a column where nearly all others are.
+    """Mark the values that are no numbers, or no dates, in a column where nearly all others are.
 
     Returns:
-        Truth values of shape (n_rows,); none is true where a column is one of texts, or of numbers.
+        Truth values of shape (n_rows,); none is true where a column is one of texts, of numbers, or of dates.
     """
     import pyarrow.compute as pc
 
-    if not _mostly_numbers(column):
+    if _mostly_numbers(column):
+        odd = pc.fill_null(pc.invert(pc.match_substring_regex(column, _LIKE_A_NUMBER)), False)
+    elif form := _form_of_most(column):
+        odd = pc.and_(column.is_valid(), pc.invert(_is_day(column, form)))
+    else:
         return _nowhere(column)
-    odd = pc.fill_null(pc.invert(pc.match_substring_regex(column, _LIKE_A_NUMBER)), False)
     count = pc.sum(odd).as_py() or 0
     return odd if 0 < count < _STRAYS * (len(column) - column.null_count) else _nowhere(column)
 
@@ -133,6 +136,31 @@ def _mostly_numbers(column: pa.ChunkedArray) -> bool:
     head = column.slice(0, _SAMPLE).drop_null()
     like = pc.or_(pc.match_substring_regex(head, _LIKE_A_NUMBER), pc.match_substring_regex(head, _INFINITE))
     return 2 * (pc.sum(like).as_py() or 0) > len(head)
+
+
+def _form_of_most(column: pa.ChunkedArray) -> str:
+    """The one way in which most values of a column are dates; empty where there is none."""
+    import pyarrow.compute as pc
+
+    head = column.slice(0, _SAMPLE).drop_null()
+    some = [text for text in head.slice(0, _AT_LEAST).to_pylist() if len(text) <= _LONGEST_DATE]
+    for form in dict.fromkeys(form for text in some for form in _date_forms(text)):
+        if 2 * (pc.sum(_is_day(head, form)).as_py() or 0) > len(head):
+            return form
+    return ""
+
+
+def _is_day(column: pa.ChunkedArray, form: str) -> pa.ChunkedArray:
+    """Whether each text is a day of the calendar, written so; 31 February, which Arrow takes for 2 March, is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def one(chunk: pa.Array) -> pa.Array:
+        day = pc.utf8_slice_codeunits(iso_texts(chunk, form), 0, 10)
+        parsed = pc.strptime(day, format="%Y-%m-%d", unit="s", error_is_null=True)
+        return pc.fill_null(pc.equal(pc.strftime(parsed, format="%Y-%m-%d"), day), False)
+
+    return pa.chunked_array([one(chunk) for chunk in column.chunks], pa.bool_())
 
 
 def _nowhere(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -157,7 +157,9 @@ def _sniff_texts(
                     )
                 if stray:
                     where, text, more = texts.locate(source, name, stray)
-                    found.notes.append(Note(name, f"is text, but nearly all are numbers; {where} has {text!r}{more}"))
+                    found.notes.append(
+                        Note(name, f"is text, but nearly all are numbers or dates; {where} has {text!r}{more}")
+                    )
                 found.columns[name], found.guesses[name] = column, guessed
                 columns.pop(name)
             progress(len(found.columns), len(wanted))
@@ -167,7 +169,7 @@ def _sniff_texts(
 
 
 def _typed(column: pa.ChunkedArray) -> tuple[Guess, pa.ChunkedArray, Rows, Rows]:
-    """A column in the type that it seems to have; the rows with an infinite value; those that alone are no numbers."""
+    """A column in the type that it seems to have; rows with an infinite value; those that spoil it."""
     import pyarrow.compute as pc
 
     guessed = guess(column)
@@ -201,7 +203,7 @@ def _take_typed(source: Source, files: Sequence[tuple[str, Path]], without: Sequ
         lost = [name for name in pq.read_schema(files[0][1]).names if name not in table.column_names]
         found.notes += [Note("", f"{name!r} is left out: it holds no texts, numbers or times") for name in lost]
     if not table.num_rows:
-        raise BadInput(f"source {_NAME!r}: {source.uri}: has no rows")
+        raise BadInput(f"source {_NAME!r}: {source.uri}: has no rows", "Give a table with rows")
     for name, column in zip(table.column_names, table.columns, strict=True):
         if name not in without:
             found.guesses[name] = _of_typed(column)

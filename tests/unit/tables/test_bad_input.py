@@ -40,7 +40,7 @@ def refused(path: Path | str, **declared) -> str:
 
 
 UNKNOWN = [
-    (b"", "t.csv: is empty"),
+    (b"", "t.csv: is empty. Give a table with rows"),
     (b"\n\n", "t.csv: is empty"),
     (b"a,b\n", "t.csv: has a header but no rows"),
     (b"a,b", "t.csv: has a header but no rows"),
@@ -51,6 +51,7 @@ UNKNOWN = [
     (b"PAR1rest", "t.csv: cannot be read as Parquet"),
     (b"SQLite format 3\0rest", "Give its url, sqlite:///path, and a query"),
     (b"%PDF-1.4 rest", "is no text but a PDF"),
+    (b"\n<!DOCTYPE html>\n<title>a, b</title>\n", "t.csv: is no table but a web page. Give the address of the file"),
     (b"a,a\n1,2\n", "t.csv: the header names a column twice: 'a'. Rename one of them in the data"),
     (b"a,b\n1,2\n3\n4,5,6\n", "the header names 2 columns, but line 3 has 1, line 4 has 3. Mend these lines"),
     (b"a,b\n" + b"1,2\n" * 9 + b"3\n" * 7, "line 15 has 1, and 2 more lines"),

@@ -152,10 +152,9 @@ def test_http_fingerprints_by_entity_tag_where_there_is_one(server: str) -> None
 
 
 def test_a_missing_page_is_told_with_its_address(server: str, tmp_path: Path) -> None:
-    with pytest.raises(PenstockError) as error:
+    with pytest.raises(BadInput) as error:
         copied(f"{server}/nowhere.csv", tmp_path)
-    assert f"{server}/nowhere.csv cannot be read" in str(error.value)
-    assert "404" in str(error.value)
+    assert f"{server}/nowhere.csv: no such file: the server answers 404 Not Found. " in str(error.value)
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:

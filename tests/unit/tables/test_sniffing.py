@@ -70,6 +70,30 @@ def test_what_a_column_is(tmp_path: Path, values, kind, form, first) -> None:
     assert found.table.column("x")[0].as_py() == first
 
 
+@pytest.mark.parametrize(
+    ("usual", "odd"),
+    [
+        ("2013-02-28", "2013-02-31"),
+        ("28/02/2013 10:30", "31/02/2013 10:30"),
+        ("28/02/2013 10:30", "28/02/2013"),
+        ("Feb 28, 2013", "soon"),
+        ("28", "soon"),
+    ],
+)
+def test_a_few_values_that_make_a_column_a_text_are_told(tmp_path: Path, usual: str, odd: str) -> None:
+    lines = [f'{n},"{usual}"' for n in range(300)] + [f'300,"{odd}"', f'301,"{odd}"']
+    found = sniffed(tmp_path, "n,when\n" + "\n".join([*lines, "302,"]) + "\n")
+    assert found.source.types["when"] == "string"
+    [note] = found.notes
+    told = f"is text, but nearly all are numbers or dates; source 'data': {tmp_path}/table.csv: line 302 has {odd!r}"
+    assert note.text == f"{told} (1 more)"
+
+
+def test_texts_and_dates_half_and_half_are_no_dates(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{'2013-02-28' if n % 3 else 'soon'}\n" for n in range(300))
+    assert sniffed(tmp_path, f"n,when\n{rows}").notes == ()
+
+
 def test_ambiguous_ways_to_write_are_told_and_left_as_text(tmp_path: Path) -> None:
     found = sniffed(tmp_path, 'day,n\n01/02/2013,"1,234"\n03/04/2013,"5,678"\n')
     texts = {note.column: note.text for note in found.notes}
