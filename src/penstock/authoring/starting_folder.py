@@ -109,8 +109,8 @@ def start_pipeline(folder: Path, name: str, profile: Profile, choices: Choices) 
         The names of the files that were written.
 
     Raises:
-        BadInput: The pipeline could not be compiled; nothing was written (its message says what is wrong).
-        PenstockError: The folder cannot be written; nothing is left of it (operator).
+        BadInput: The pipeline could not be compiled, or its folder not be written; nothing is left of it (its message
+            says what is wrong).
     """
     root = folder.parents[1]
     try:
@@ -123,7 +123,10 @@ def start_pipeline(folder: Path, name: str, profile: Profile, choices: Choices) 
             folder.parent.mkdir(exist_ok=True)
             _put(new, folder, Path(aside))
     except OSError as error:
-        raise PenstockError(f"{shown(folder)} cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise BadInput(
+            f"{shown(folder)} cannot be written: {(error.strerror or str(error)).lower()}",
+            "Go to a folder that you may write to, whose disk has space",
+        ) from error
     return tuple(sorted(path.name for path in folder.iterdir() if path.name != _MADE))
 
 

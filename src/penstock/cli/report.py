@@ -72,15 +72,18 @@ def write_page(target: Path, page: str) -> None:
     """Put a page in its place, whole or not at all.
 
     Raises:
-        PenstockError: It cannot be written there (operator).
+        BadInput: It cannot be written there (caller).
     """
-    from penstock.sdk import PenstockError
+    from penstock.sdk import BadInput
     from penstock.sdk.entry import write_atomically
 
     try:
         write_atomically(target, page)
     except OSError as error:
-        raise PenstockError(f"{target} cannot be written: {(error.strerror or str(error)).lower()}") from error
+        why = (error.strerror or str(error)).lower()
+        raise BadInput(
+            f"{target} cannot be written: {why}", "Name a place that has space and lets you write"
+        ) from error
 
 
 def open_page(target: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from penstock.authoring.compiling import check_compiled
 from penstock.authoring.starting import Request, start
 from penstock.authoring.starting_folder import changed_files, check_name
-from penstock.sdk import BadInput, PenstockError
+from penstock.sdk import BadInput
 from penstock.strict_yaml import read_yaml
 
 
@@ -242,8 +242,18 @@ def test_force_leaves_a_folder_that_init_did_not_make(tmp_path, data):
 
 def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path, data):
     (tmp_path / "project").write_text("a file")
-    with pytest.raises(PenstockError, match="cannot be written"):
+    with pytest.raises(BadInput, match=r"cannot be written: .*\. Go to a folder that you may write to"):
         start(request(data), tmp_path / "project")
+
+
+def test_the_date_that_keeps_a_column_from_being_the_time_is_told(tmp_path):
+    days = [f"2013-01-{1 + n % 28:02d}" for n in range(300)]
+    days[7] = "2013-02-30"
+    rows = "".join(f"{n % 7},{day},{n % 2}\n" for n, day in enumerate(days))
+    (tmp_path / "t.csv").write_text(f"a,day,late\n{rows}")
+    with pytest.raises(BadInput, match=r"^time column day: is text, .*t\.csv: line 9 has '2013-02-30'\. Mend the data"):
+        start(Request("late", str(tmp_path / "t.csv"), "late", time_column="day"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_nothing_is_left_aside(tmp_path, data):
