@@ -111,6 +111,7 @@ def performance(plots: EvaluationPlots, models: Mapping[str, ModelPlots] | None 
         plots: What they were judged on.
         models: By name, the one in question first; candidate and baseline of `plots` where None.
     """
+    scored = models or {CANDIDATE: plots.candidate}
     if models is None:
         models = {CANDIDATE: plots.candidate, **({BASELINE: plots.baseline} if plots.baseline else {})}
     yield from _curves(models, "roc", "ROC curve", "false positive rate", "true positive rate", diagonal=True)
@@ -119,7 +120,7 @@ def performance(plots: EvaluationPlots, models: Mapping[str, ModelPlots] | None 
     for role, model in models.items():
         if model.confusion:
             yield _confusion(role, model, plots)
-    for role, model in list(models.items())[:1]:
+    for role, model in scored.items():
         if model.scores:
             yield Chart(
                 spec=counts.histograms(model.scores, "score", colors=SERIES[2:]),

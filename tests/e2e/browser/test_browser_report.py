@@ -65,6 +65,14 @@ def test_it_is_never_wider_than_the_window(visit: Visiting, either: str, size: t
     assert visited.page.evaluate("document.documentElement.scrollWidth") == size[0]
 
 
+def test_in_a_wide_window_the_figures_of_numbers_are_all_in_sight(visit: Visiting, report: str) -> None:
+    tables = visit(report).page.locator("table.mini", has_text="greatest")
+    assert tables.count() > 0
+    right = "x => x.getBoundingClientRect().right"
+    hidden = f"found => found.map(t => ({right})(t) - ({right})(t.closest('.scroll')))"
+    assert max(tables.evaluate_all(hidden)) <= 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_has_contrast(visit: Visiting, either: str, scheme: str) -> None:
     visited = visit(either, scheme=scheme)

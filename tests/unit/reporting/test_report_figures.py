@@ -67,6 +67,11 @@ def test_each_task_has_its_pictures(plots: object, titles: list[str]) -> None:
     assert [chart.title for chart in figures.performance(plots)] == titles  # type: ignore[arg-type]
 
 
+def test_two_runs_are_drawn_beside_each_other() -> None:
+    titles = [chart.title for chart in figures.performance(PLOTS, {"A": PLOTS.candidate, "B": PLOTS.candidate})]
+    assert titles[-4:] == [f"{what}, {run}" for what in ("Confusion matrix", "Scores by label") for run in "AB"]
+
+
 def test_a_calibration_tells_its_distance() -> None:
     """50 rows each at 0.05 and 0.1 from the diagonal: 0.075 in the mean."""
     chart = next(chart for chart in figures.performance(PLOTS) if chart.title == "Calibration")
