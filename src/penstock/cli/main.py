@@ -28,6 +28,12 @@ COMMANDS = {
 """Every command with its module, whose attribute `command` it is, and its line in `penstock --help`."""
 
 
+ASKING = ("runs", "trace", "report")
+"""The commands that only ask a lineage, whosever it is."""
+LINEAGE = "penstock.lineage"
+"""Where the context of a command keeps which lineage to ask."""
+
+
 class _LazyGroup(click.Group):
     """A group that imports a command when it is called, and lists them without importing any."""
 
@@ -67,9 +73,14 @@ class _LazyGroup(click.Group):
     show_default=True,
     help="Folder of runs, lineage and cache.",
 )
+@click.option(
+    "--lineage",
+    metavar="URL|PROFILE",
+    help="Ask another lineage than that of --home: grpc://localhost:8080, or that of a cluster's profile.",
+)
 @click.version_option(__version__, prog_name="penstock")
 @click.pass_context
-def command(ctx: click.Context, home: str) -> None:
+def command(ctx: click.Context, home: str, lineage: str | None) -> None:
     """Continuous training and delivery of machine-learned models, native to Kubeflow.
 
     \b
@@ -77,9 +88,14 @@ def command(ctx: click.Context, home: str) -> None:
       penstock run flights
       penstock run flights --set train.epochs=2
       penstock runs list
+      penstock --lineage grpc://localhost:8080 runs list
     """
     if not home:
         raise click.UsageError("--home wants a folder, not nothing.", ctx)
+    if lineage is not None:
+        if ctx.invoked_subcommand not in ASKING:
+            raise click.UsageError(f"--lineage is for commands that ask: {', '.join(ASKING)}.", ctx)
+        ctx.meta[LINEAGE] = lineage
     ctx.obj = Path(home).absolute()
 
 

@@ -157,7 +157,7 @@ def remove(home: Path, runs: tuple[str, ...], older_than: int | None, force: boo
 
     if bool(runs) == (older_than is not None):
         raise click.UsageError("Name the runs to remove, or say --older-than.", click.get_current_context())
-    store, place = open_lineage(home), Home(home)
+    store, place = open_lineage(home, of_home=True), Home(home)
     now = datetime.now(UTC)
     found = old_runs(place, store, runs or started_before(place, older_than or 0, now))
     kept = [run for run in found if run.alive or (run.why_kept and not force)]

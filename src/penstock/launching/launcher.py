@@ -18,7 +18,7 @@ from penstock.lineage.records import ArtifactRecord, ExecutionRecord, State
 from penstock.provenance.artifacts import record_of
 from penstock.sdk import ComponentSpec, Context, PenstockError
 from penstock.sdk.entry import TaskResult, execute, write_outputs
-from penstock.sdk.errors import explain_os_error
+from penstock.sdk.errors import explain_disk
 from penstock.sdk.executor import ExecutorInput, RuntimeArtifact
 
 _CANDIDATES = 8
@@ -127,7 +127,7 @@ def _one_line(error: BaseException) -> str:
         return str(error)
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return "It was told to stop (its pod was deleted or evicted, or its time was up)"
-    if isinstance(error, OSError) and (known := explain_os_error(error)):
+    if known := explain_disk(error):
         return str(known)
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from penstock.artifacts import Artifact, Decision, digest_tree
 from penstock.artifacts.base import Scalar
 from penstock.sdk.context import Context, P, Progress
-from penstock.sdk.errors import BadInput, ExitCode, PenstockError, explain_os_error
+from penstock.sdk.errors import BadInput, ExitCode, PenstockError, explain_disk
 from penstock.sdk.executor import ExecutorInput, executor_output
 from penstock.sdk.spec import ComponentSpec
 
@@ -112,8 +112,8 @@ def main(spec: ComponentSpec, run: Callable[[Context[P]], None], argv: Sequence[
     except PenstockError as error:
         print(f"{spec.name}: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except OSError as error:
-        known = explain_os_error(error)
+    except Exception as error:
+        known = explain_disk(error)
         if known is None:
             raise
         print(f"{spec.name}: {known}", file=sys.stderr)  # noqa: T201

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -51,11 +52,20 @@ _FULL = {
 }
 
 
-def explain_os_error(error: OSError) -> PenstockError | None:
-    """What a disk may do to any work, in one line; None for what is a fault of the code."""
-    if error.errno not in _FULL:
-        return None
-    return PenstockError(f"{_FULL[error.errno]} ({error.filename or 'while writing'})")
+def explain_disk(error: BaseException) -> PenstockError | None:
+    """What a disk may do to any work, in one line; None for what is a fault of the code.
+
+    Libraries in C++ raise errors of their own, whose text has the system's words.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.errno in _FULL:
+            return PenstockError(f"{_FULL[link.errno]} ({link.filename or 'while writing'})", "Make space")
+        for number, told in _FULL.items():
+            if os.strerror(number) in str(link):
+                return PenstockError(f"{told} (while writing)", "Make space")
+        link = link.__cause__ or link.__context__
+    return None
 
 
 class BadInput(PenstockError):

@@ -9,10 +9,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from concurrent import futures
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,9 @@ from penstock.lineage.address import parse_address, sqlite_url
 from penstock.lineage.open import open_store
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ArtifactRecord, ExecutionRecord, RunRecord, State
+from tests.servers.processes import WAIT_SECONDS, free_port, wait_until_ready
 
 PASSWORD = "p@ss/w:rd#%?'\""  # noqa: S105 - of servers that live as long as the tests
-WAIT_SECONDS = 60
 BACKENDS = [
     "sqlite",
     pytest.param("mariadb", marks=pytest.mark.server),
@@ -77,6 +76,8 @@ def make(pipeline: str) -> Make:
     return Make(pipeline)
 
 
+SERVERS: dict[str, Server] = {}
+"""The processes of the servers that run, by backend."""
 _NUMBERS = itertools.count()
 BEGIN = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -164,36 +165,59 @@ def _binary(name: str, package: str) -> str:
     return found
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class Server:
+    """A server that can be killed and started again, with the same port and data.
 
+    Args:
+        command: What runs it.
+        log: Where it writes.
+        connect: Gives something to close once it answers.
+        stop: The signal that ends it.
+        user: Who runs it.
+    """
 
-def _wait_for(connect: Callable[[], Any], process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            connect().close()
-            return
-        except Exception as error:
-            if process.poll() is not None or time.monotonic() > end:
-                pytest.fail(f"the server did not start ({error}); its log:\n{log.read_text()[-2000:]}", pytrace=False)
-            time.sleep(0.05)
+    def __init__(
+        self,
+        command: list[str],
+        log: Path,
+        *,
+        connect: Callable[[], Any],
+        stop: signal.Signals = signal.SIGKILL,
+        user: str | None = None,
+    ) -> None:
+        self._command, self._log, self._connect, self._stop, self._user = command, log, connect, stop, user
+        self._process: subprocess.Popen[bytes] | None = None
 
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with self._log.open("ab") as stream:
+            self._process = subprocess.Popen(
+                self._command, stdout=stream, stderr=stream, user=self._user, cwd=self._log.parent
+            )
 
-@contextlib.contextmanager
-def _serving(command: list[str], log: Path, stop: signal.Signals, user: str | None = None) -> Iterator[Any]:
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=stream, user=user, cwd=log.parent)
-    try:
-        yield process
-    finally:
-        process.send_signal(stop)
-        try:
-            process.wait(WAIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        def is_ready() -> bool:
+            self._connect().close()
+            return True
+
+        wait_until_ready(self._process, self._log, is_ready)
+
+    def stop(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.send_signal(self._stop)
+            try:
+                self._process.wait(WAIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(WAIT_SECONDS)
+            self._process = None
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 @contextlib.contextmanager
@@ -216,7 +240,7 @@ def mariadb_server() -> Iterator[Callable[[str], str]]:
     install = _binary("mariadb-install-db", "mariadb-server")
     user = ["--user=root"] if os.geteuid() == 0 else []
     with _folder() as folder:
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         made = [install, "--no-defaults", *user, f"--datadir={data}", "--skip-test-db"]
         made.append("--auth-root-authentication-method=normal")
         subprocess.run(made, check=True, capture_output=True, timeout=WAIT_SECONDS)
@@ -226,8 +250,8 @@ def mariadb_server() -> Iterator[Callable[[str], str]]:
         def connect() -> Any:
             return pymysql.connect(host="127.0.0.1", port=port, user="root")
 
-        with _serving(command, folder / "log", signal.SIGKILL) as process:
-            _wait_for(connect, process, folder / "log")
+        with Server(command, folder / "log", connect=connect) as server:
+            SERVERS["mariadb"] = server
             with contextlib.closing(connect()) as administrator, administrator.cursor() as cursor:
                 cursor.execute("CREATE USER penstock@'%%' IDENTIFIED BY %s", (PASSWORD,))
                 cursor.execute("GRANT ALL ON *.* TO penstock@'%'")
@@ -242,7 +266,7 @@ def postgresql_server() -> Iterator[Callable[[str], str]]:
     owner = "postgres" if os.geteuid() == 0 else None
     postgres, initdb = _binary("postgres", "postgresql"), _binary("initdb", "postgresql")
     with _folder(owner) as folder:
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         (folder / "password").write_text(PASSWORD)
         (folder / "password").chmod(0o644)
         made = [
@@ -259,8 +283,8 @@ def postgresql_server() -> Iterator[Callable[[str], str]]:
         def connect() -> Any:
             return psycopg.connect(host="127.0.0.1", port=port, user="penstock", password=PASSWORD, dbname="postgres")
 
-        with _serving(command, folder / "log", signal.SIGQUIT, owner) as process:
-            _wait_for(connect, process, folder / "log")
+        with Server(command, folder / "log", connect=connect, stop=signal.SIGQUIT, user=owner) as server:
+            SERVERS["postgresql"] = server
             yield lambda name: f"postgresql://penstock:{quote(PASSWORD, safe='')}@localhost:{port}/{name}"
 
 
@@ -290,39 +314,23 @@ def close_connections(backend: str, server: Callable[[str], str]) -> Callable[[]
 
 
 @pytest.fixture(scope="session")
-def grpc_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+def grpc_server() -> Iterator[Callable[[str], str]]:
     """ML Metadata's gRPC protocol over its own library and SQLite: what its server image speaks."""
-    import threading
+    with _folder() as folder:
+        port = free_port()
+        with grpc_process(port, folder) as server:
+            SERVERS["grpc"] = server
+            yield lambda _: f"grpc://127.0.0.1:{port}"
 
-    import grpc
-    from ml_metadata.metadata_store.pywrap.metadata_store_extension import metadata_store as library
-    from ml_metadata.proto import metadata_store_pb2 as mlmd
-    from ml_metadata.proto import metadata_store_service_pb2 as service
 
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(tmp_path_factory.mktemp("grpc") / "lineage.sqlite")
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    opened = library.CreateMetadataStore(config.SerializeToString(), mlmd.MigrationOptions().SerializeToString())
-    lock = threading.Lock()
+def grpc_process(port: int, folder: Path, *tls: Path) -> Server:
+    """ML Metadata's gRPC server as a process of its own; see `tests/servers/mlmd.py`."""
+    program = Path(__file__).parents[2] / "servers" / "mlmd.py"
+    command = [sys.executable, str(program), str(port), str(folder / "lineage.sqlite"), *map(str, tls)]
+    return Server(command, folder / "log", connect=lambda: socket.create_connection(("127.0.0.1", port), timeout=1))
 
-    def handler(name: str) -> Any:
-        def serve(request: bytes, context: Any) -> bytes:
-            with lock:
-                answer, message, code = getattr(library, name)(opened, request)
-            if code:
-                status = next(status for status in grpc.StatusCode if status.value[0] == code)
-                context.abort(status, message.decode())
-            return bytes(answer)
 
-        return grpc.unary_unary_rpc_method_handler(serve)
-
-    methods = service.DESCRIPTOR.services_by_name["MetadataStoreService"].methods
-    handlers = {method.name: handler(method.name) for method in methods}
-    server = grpc.server(futures.ThreadPoolExecutor(4))
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("ml_metadata.MetadataStoreService", handlers),)
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield lambda _: f"grpc://127.0.0.1:{port}"
-    server.stop(None)
+@pytest.fixture
+def process(backend: str, server: Callable[[str], str]) -> Server:
+    """The server's own process, to be restarted."""
+    return SERVERS[backend]

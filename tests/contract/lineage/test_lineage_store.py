@@ -49,6 +49,8 @@ def test_an_execution_is_read_back_field_by_field(store: LineageStore, make: Any
         cached_from=7,
         baseline_digest=make.digest("baseline"),
         attempt=3,
+        place="0123456789ab",
+        pod="evaluate-pod-1",
         inputs=(make.artifact("examples", "e", "examples", rows=10), make.artifact("model", "m", "model", auc=0.75)),
         outputs=(make.artifact("evaluation", "v", "evaluation"), make.artifact("model_blessing", "b", "blessing")),
     )
@@ -361,6 +363,28 @@ def test_the_previous_artifact_of_a_kind(store: LineageStore, make: Any) -> None
     unmarked = store.previous(make.pipeline, "statistics", unless=("nothing' like this", "x"))
     assert unmarked is not None
     assert store.previous(make.pipeline, "examples", unless=("a", "b")) is None
+
+
+def test_finished_work_is_found_by_its_key(store: LineageStore, make: Any) -> None:
+    key = make.digest("work")
+
+    def work(run: str, state: State = State.COMPLETE) -> ExecutionRecord:
+        return make.execution(run, "train", state=state, cache_key=key, outputs=(make.artifact("model", run, "model"),))
+
+    assert store.finished(key, limit=5) == []
+    first, _, cached, _ = store.record(
+        [work("1"), work("2", State.FAILED), work("3", State.CACHED), make.execution("4", "train")]
+    )
+    assert store.finished(key, limit=5) == [cached, first]
+    assert store.finished(key, limit=1) == [cached]
+    assert store.finished("no key' OR 1 = 1", limit=5) == []
+
+
+def test_works_of_one_task_are_told_apart_by_their_place(store: LineageStore, make: Any) -> None:
+    one, two = (make.execution("loop", "train", place=place, pod=f"pod-{place}") for place in ("aa", "bb"))
+    numbers = {store.start(one), store.start(two), store.start(one)}
+    assert len(numbers) == 2
+    assert [(e.place, e.pod) for e in store.run(one.run_id).executions] == [("aa", "pod-aa"), ("bb", "pod-bb")]
 
 
 def test_what_was_abandoned_is_closed_and_what_lives_is_left(store: LineageStore, make: Any) -> None:

@@ -56,7 +56,8 @@ class Connection:
         self._lock = threading.RLock()
         self._has_told = False
         self._patience_seconds = patience_seconds
-        self._store = self._patiently(lambda: opening.open_store(address), wait=wait)
+        self._store: Any = None
+        self._patiently(self._connected, wait=wait)
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of `ml_metadata.MetadataStore`.
@@ -67,7 +68,7 @@ class Connection:
             StoreUnavailable: Still locked after `PATIENCE_SECONDS`, or the store is gone (operator).
             PenstockError: ML Metadata refused the call (us).
         """
-        return self._patiently(lambda: getattr(self._store, method)(*args, **kwargs))
+        return self._patiently(lambda: getattr(self._connected(), method)(*args, **kwargs), wait=True)
 
     def find(self, method: str, *args: Any, **kwargs: Any) -> Sequence[Any]:
         """Call a method that lists: some of them raise where nothing is found, and some return nothing."""
@@ -84,7 +85,7 @@ class Connection:
         from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
         attempts = Retrying(
-            retry=retry_if_exception(lambda error: _is_passing(error) or (wait and isinstance(error, NoAnswer))),
+            retry=retry_if_exception(lambda error: _is_passing(error) or (wait and self._may_come_up(error))),
             wait=wait_random_exponential(multiplier=0.004, max=LONGEST_PAUSE_SECONDS),
             stop=stop_after_delay(self._patience_seconds),
             before_sleep=self._between,
@@ -95,39 +96,48 @@ class Connection:
                 return attempts(work)
             except (errors.AlreadyExistsError, errors.NotFoundError):
                 raise
+            except NoAnswer as error:
+                lasted = f", and it was tried again for {self._patience_seconds:.0f} s" if wait else ""
+                raise NoAnswer(f"{error.message}{lasted}", error.remedy) from None
             except errors.StatusError as error:
-                self._mend(error)
+                self._let_go(error)
                 away = self._patience_seconds if _is_away(error) else None
                 raise opening.explain_call(self.address, error, busy=_is_passing(error), away_seconds=away) from None
             except RuntimeError as error:
                 raise opening.explain_open(self.address, error) from None
 
     def _between(self, state: RetryCallState) -> None:
-        """Between two attempts: say why it takes so long, and connect anew where that helps."""
+        """Between two attempts: say why it takes so long, and let go of a connection that is no good any more."""
         error = state.outcome.exception() if state.outcome else None
         if not self._has_told and (state.seconds_since_start or 0) > SILENT_SECONDS:
             self._has_told = True
             patience = f"waiting up to {self._patience_seconds:.0f} s"
             sys.stderr.write(f"penstock: {patience} for the lineage store {self.address.shown}: {self._why(error)}\n")
-        self._mend(error)
+        self._let_go(error)
+
+    def _connected(self) -> Any:
+        """The store, opened where that has not been done or the connection was lost."""
+        if self._store is None:
+            self._store = opening.open_store(self.address)
+        return self._store
+
+    def _may_come_up(self, error: BaseException) -> bool:
+        """Whether a server that could not be opened may be starting: it is silent, or says no without a reason."""
+        return isinstance(error, NoAnswer) or (self.address.path is None and isinstance(error, RuntimeError))
 
     def _why(self, error: BaseException | None) -> str:
         if _is_away(error):
             return "it does not answer"
         return f"{(self.address.path and writer(self.address.path)) or 'another process'} holds it"
 
-    def _mend(self, error: BaseException | None) -> None:
-        """Connect anew where a failed statement or a lost server leaves the connection unusable.
+    def _let_go(self, error: BaseException | None) -> None:
+        """Let go of the connection where a failed statement or a lost server leaves it unusable.
 
-        MySQL's stays inside its transaction after some errors; a connection that the server closed stays closed.
+        MySQL's stays inside its transaction after some errors; a connection that the server closed stays closed, and
+        ML Metadata crashes the process when it is used once more.
         """
-        broken = _says(error, _LOST) or _says(error, ("max_allowed_packet",))
-        if not broken or not hasattr(self, "_store"):
-            return
-        try:
-            self._store = opening.open_store(self.address)
-        except (RuntimeError, NoAnswer):
-            logging.getLogger(__name__).debug("the lineage store %s does not answer yet", self.address.shown)
+        if _says(error, _LOST) or _says(error, ("max_allowed_packet",)):
+            self._store = None
 
 
 def _is_passing(error: BaseException) -> bool:
@@ -158,6 +168,9 @@ _LOST = (
     "server closed the connection",
     "terminating connection",
     "no connection to the server",
+    "mysql_real_connect failed: errno: ,",
+    "connection pointer is null",
+    "the database system is",  # starting up, shutting down
 )
 
 
@@ -168,9 +181,13 @@ def _is_away(error: BaseException | None) -> bool:
     return isinstance(error, errors.UnavailableError | NoAnswer) or _says(error, _LOST)
 
 
+_SILENT = "metadata source error:"
+"""How ML Metadata ends when the client of a database had lost its server and so had nothing to say."""
+
+
 def _says(error: BaseException | None, signs: tuple[str, ...]) -> bool:
-    text = str(error).lower()
-    return any(sign in text for sign in signs)
+    text = str(error).strip().lower()
+    return any(sign in text for sign in signs) or (signs is _LOST and text.endswith(_SILENT))
 
 
 def _hush() -> None:
