@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -34,6 +35,7 @@ TASKS = {
     "report": "reporter",
     "push": "pusher",
 }
+TAKEN = "taken"
 EACH = pytest.mark.parametrize("task", TASKS)
 SPECS = find_components(REPOSITORY)
 PYTHONS = {"runtime": sys.executable, "serving": str(REPOSITORY / ".venv-serving" / "bin" / "python")}
@@ -66,12 +68,12 @@ def as_task(name: str, folder: Path, root: Path, lineage: str) -> Task:
     given = json.loads(found.read_text())["inputs"]
     spec = SPECS[TASKS[name]]
     cluster = Run(str(root), lineage, pipeline="flights", python=PYTHONS[spec.image])
-    task = cluster.task(spec, name=name, module=spec.module, **given["parameterValues"])
+    task = cluster.task(spec, task_name=name, module=spec.module, **given["parameterValues"])
     return task.wire(**{port: artifacts["artifacts"][0] for port, artifacts in given["artifacts"].items()})
 
 
-def interrupt(pod: Pod, signal_: signal.Signals) -> int:
-    """Start a task and end it as soon as it has begun to write; returns its exit code."""
+def interrupt(pod: Pod, signal_: signal.Signals) -> tuple[int, str]:
+    """Start a task and end it as soon as it has begun to write; returns its exit code, and what it said."""
     process = pod.start()
     place = Path(pod.task.place)
     end = time.monotonic() + 120
@@ -80,8 +82,8 @@ def interrupt(pod: Pod, signal_: signal.Signals) -> int:
         assert time.monotonic() < end
         time.sleep(0.002)
     process.send_signal(signal_)
-    process.communicate(timeout=120)
-    return process.returncode
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said
 
 
 @EACH
@@ -92,7 +94,8 @@ def test_stopped_and_killed_in_its_middle_and_then_done(
     work = as_task(task, folder, tmp_path / "volume", lineage)
     for number, expected in ((signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)):
         with work.pod() as pod:
-            assert interrupt(pod, number) == expected
+            code, said = interrupt(pod, number)
+            assert code == expected, said
             assert not (pod.folder / "output_metadata.json").exists()
         assert [path for path in Path(work.place).iterdir() if not path.name.startswith(".")] == []
     outputs = work.execute()
@@ -108,12 +111,15 @@ def test_stopped_and_killed_in_its_middle_and_then_done(
 
 @pytest.fixture
 def full_volume(tmp_path: Path) -> Iterator[Path]:
-    """A volume with room for hardly anything."""
+    """A volume without room for a single byte."""
     volume = tmp_path / "small"
     volume.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(volume)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a small disk can be mounted by root only")
+    with contextlib.suppress(OSError), (volume / TAKEN).open("wb", buffering=0) as rest:
+        while rest.write(bytes(4096)):
+            pass
     yield volume
     subprocess.run(["umount", str(volume)], check=True)
 
@@ -134,4 +140,4 @@ def test_a_volume_that_is_full_is_one_clear_line(
     assert "no space" in last.lower()
     [failed] = store.run(work.run.run_id).executions
     assert (failed.state, "no space" in failed.error.lower()) == (State.FAILED, True)
-    assert [path for path in full_volume.rglob("*") if path.is_file()] == []
+    assert [path.name for path in full_volume.rglob("*") if path.is_file()] == [TAKEN]

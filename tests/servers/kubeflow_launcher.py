@@ -56,10 +56,10 @@ class Run:
         """Where the run's outputs go: the launcher uploads nowhere else."""
         return f"{self.root}/{self.pipeline}/{self.run_id}/"
 
-    def task(self, spec: ComponentSpec, *, name: str = "", module: str = "", **parameters: Any) -> Task:
+    def task(self, spec: ComponentSpec, /, *, task_name: str = "", module: str = "", **parameters: Any) -> Task:
         """One task whose driver has run: its outputs have their addresses."""
         salt = f"{secrets.token_hex(4)}-{secrets.token_hex(2)}"
-        task = name or spec.name
+        task = task_name or spec.name
         return Task(self, spec, task, module or f"parts.{spec.name}.main", f"{self.prefix}{task}/{salt}", parameters)
 
 
@@ -129,6 +129,8 @@ class Pod:
             },
             "outputFile": str(self.folder / "output_metadata.json"),
         }
+        logs = {"name": "executor-logs", "uri": f"{task.place}/executor-logs-{self.folder.name}", "metadata": {}}
+        outputs["artifacts"]["executor-logs"] = {"artifacts": [logs]}  # one an attempt
         if task.spec.gate:
             outputs["parameters"] = {"gate": {"outputFile": str(self.folder / "outputs" / "gate")}}
         inputs = {
@@ -171,6 +173,8 @@ class Pod:
         said = json.loads((self.folder / "output_metadata.json").read_text())["artifacts"]
         outputs = {}
         for name, given in self.executor_input["outputs"]["artifacts"].items():
+            if name == "executor-logs":
+                continue
             artifact = {**given["artifacts"][0], **said[name]["artifacts"][0]}
             outputs[name] = artifact
             if not artifact["uri"].startswith("s3://"):

@@ -17,7 +17,7 @@ from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ArtifactRecord, ExecutionRecord, State
 from penstock.provenance.artifacts import record_of
 from penstock.sdk import ComponentSpec, Context, PenstockError
-from penstock.sdk.entry import TaskResult, execute, write_outputs
+from penstock.sdk.entry import TaskResult, execute, hear_the_end, write_outputs
 from penstock.sdk.errors import explain_disk
 from penstock.sdk.executor import ExecutorInput, RuntimeArtifact
 
@@ -44,7 +44,7 @@ def launch(spec: ComponentSpec, run: Callable[[Context[Any]], None], executor_in
     from penstock.lineage.open import open_store
 
     store = open_store(settings.lineage, patience_seconds=settings.lineage_patience_seconds, wait=True)
-    recorder = Recorder(store, settings, spec.name, place_of(executor_input))
+    recorder = Recorder(store, settings, spec.name, place_of(spec, executor_input))
     recorder.begin()
     started: ExecutionRecord | None = None
     began = time.monotonic()
@@ -59,6 +59,7 @@ def launch(spec: ComponentSpec, run: Callable[[Context[Any]], None], executor_in
         result = execute(spec, run, work.executor_input)
         recorder.finish(started, **_ending(result), seconds=time.monotonic() - began)
     except BaseException as error:
+        hear_the_end()
         _tell_failure(recorder, started, error, time.monotonic() - began)
         raise
 

@@ -91,15 +91,16 @@ def module_of(run: Run) -> str:
     return str(spec.name if spec else module.__name__)
 
 
-def place_of(executor_input: ExecutorInput) -> str:
+def place_of(spec: ComponentSpec, executor_input: ExecutorInput) -> str:
     """What tells apart the works of one task in one run: iterations of a loop, but not attempts at the same work.
 
     Source:
         kubeflow/pipelines, backend/src/v2/driver/container.go and driver.go, provisionOutputs: the addresses of the
         outputs hold a random part that is drawn when the driver runs: once for each iteration, not for each attempt.
+        Those of declared outputs only: qualifyExecutorLogsURI of launcher_v2.go numbers that of the logs by attempt.
     """
-    outputs = executor_input.outputs.artifacts
-    uris = sorted(artifact.uri for given in outputs.values() for artifact in given.artifacts)
+    given = {n: o.artifacts for n, o in executor_input.outputs.artifacts.items() if n in spec.outputs}
+    uris = sorted(artifact.uri for artifacts in given.values() for artifact in artifacts)
     return digest_json(uris).removeprefix("sha256:")[:12]
 
 

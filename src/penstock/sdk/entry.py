@@ -29,6 +29,9 @@ from penstock.sdk.spec import ComponentSpec
 PARTIAL = ".partial-"
 """What the temporary name of an unfinished output contains: whatever bears it may be removed once its task is dead."""
 
+_AGAIN_SECONDS = 5.0
+"""After how long a component that was told to stop is told again [s]; a pod has 30 s by default."""
+
 _CHANNEL = "pipelinechannel--"
 """Begins the names of the inputs that kfp adds by itself, for texts that mention another task's output."""
 
@@ -84,6 +87,9 @@ def execute(
         for name, path in partials.items():
             _replace(path, finals[name].path)
         published = {n: type(a)(finals[n].path, _address(a), a.metadata) for n, a in bound.items()}
+    except SystemExit:
+        hear_the_end()
+        raise
     finally:
         for path in partials.values():
             shutil.rmtree(path, ignore_errors=True)
@@ -213,8 +219,20 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End the work; again after a while if nobody heard.
+
+    Python drops what is raised in a finalizer or in a hook of fork, where a signal may find the process as well.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end is on its way: a second one must not cut it short
+    signal.signal(signal.SIGALRM, _terminated)
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
     raise SystemExit(128 + signal.SIGTERM)
+
+
+def hear_the_end() -> None:
+    """Say that the end was heard: what is done from here on, recording and tidying up, is not interrupted."""
+    if signal.getsignal(signal.SIGALRM) is _terminated:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class _StderrProgress:

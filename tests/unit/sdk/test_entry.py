@@ -1,5 +1,6 @@
 """The container contract: validated first, whole or not at all, one clear line on failure."""
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from penstock.artifacts import Consequence, Decision, Examples, ModelBlessing, Verdict, digest_tree
 from penstock.sdk import BadInput, ComponentSpec, In, Lookup, Out, Params, PenstockError, main
+from penstock.sdk.errors import explain_disk
 from penstock.sdk.testkit import run_component
 
 REPOSITORY = Path(__file__).parents[3]
@@ -122,12 +124,17 @@ def test_a_wrong_argument_is_one_line_and_exit_2(argv, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_sigterm_leaves_nothing_behind(tmp_path):
+SLOW = "    work(context); print('ready', flush=True); time.sleep(30)\n"
+DEAF = "    work(context); Deaf(); time.sleep(30)\n"
+
+
+@pytest.mark.parametrize("working", [SLOW, pytest.param(DEAF, marks=pytest.mark.slow)])
+def test_sigterm_leaves_nothing_behind(tmp_path, working):
     program = (
         "import sys, time; sys.path.insert(0, sys.argv.pop(1))\n"
         "from test_entry import SPEC, main, work\n"
-        "def slow(context):\n    work(context); print('ready', flush=True); time.sleep(30)\n"
-        "main(SPEC, slow)"
+        "class Deaf:\n    def __del__(self): print('ready', flush=True); time.sleep(30)  # drops what is raised\n"
+        f"def slow(context):\n{working}main(SPEC, slow)"
     )
     argument = {
         "inputs": {"parameterValues": {"words": ["a"]}},
@@ -162,3 +169,27 @@ def test_a_spec_that_contradicts_itself_cannot_be_made(wrong):
 
     with pytest.raises(ValueError, match=r"count|Count"):
         dataclasses.replace(SPEC, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/v/a"), "no space is left on the disk (/v/a). Make space"),
+        (RuntimeError("RESOURCE_EXHAUSTED: /v/a; No space left on device"), "no space is left on the disk (while writ"),
+        (OSError(errno.ENOENT, "No such file or directory", "/v/a"), None),
+        (ValueError("no space"), None),
+    ],
+)
+def test_what_a_disk_may_do_is_told_whoever_says_it(error, said):
+    known = explain_disk(error)
+    assert (known is None) if said is None else str(known).startswith(said)
+
+
+def test_a_wrapped_disk_error_is_still_told():
+    try:
+        try:
+            raise OSError(errno.EROFS, "Read-only file system", "/v")
+        except OSError as error:
+            raise RuntimeError("could not save") from error
+    except RuntimeError as error:
+        assert str(explain_disk(error)) == "the file system is read-only (/v). Make space"
