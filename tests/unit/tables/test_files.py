@@ -245,3 +245,19 @@ def test_addresses_that_cannot_be_used(uri: str, message: str) -> None:
         find_files("trips", Source(uri=uri))
     assert message in str(error.value)
     assert "pa55word" not in str(error.value)
+
+
+@pytest.mark.store
+def test_a_source_in_an_object_store(bucket: str, tmp_path: Path) -> None:
+    import s3fs
+
+    s3fs.S3FileSystem().pipe_file(f"{bucket}/lake/day/a.csv", CONTENT)
+    for uri in (f"{bucket}/lake", f"{bucket}/lake/**/*.csv", f"{bucket}/lake/day/a.csv"):
+        [file] = find_files("t", Source(uri=uri))
+        assert file.place == f"{bucket}/lake/day/a.csv"
+        assert fingerprint(file).strip('"') == hashlib.md5(CONTENT).hexdigest()  # noqa: S324 - S3's entity tag
+        assert copy_file(file, tmp_path / "copy") == (len(CONTENT), SHA256)
+    with pytest.raises(BadInput, match="no such file"):
+        find_files("t", Source(uri=f"{bucket}/lake/none.csv"))
+    with pytest.raises(PenstockError, match="there is no bucket 'no-such-bucket'"):
+        find_files("t", Source(uri="s3://no-such-bucket/a.csv"))
