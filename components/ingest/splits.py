@@ -92,9 +92,11 @@ def _moment(start: float | str, kind: pa.DataType, column: str) -> float:
 def _by_hash(split: Split, hashes: npt.NDArray[np.uint64]) -> Masks:
     import numpy as np
 
-    bounds = np.cumsum(list(split.fractions.values()))[:-1]
+    # By name: a compiled pipeline does not keep the order in which they were written.
+    names = sorted(split.fractions)
+    bounds = np.cumsum([split.fractions[name] for name in names])[:-1]
     where = np.searchsorted(bounds, hashes / 2.0**64, side="right")
-    return {name: where == index for index, name in enumerate(split.fractions)}
+    return {name: where == names.index(name) for name in split.fractions}
 
 
 def hash_keys(columns: list[pa.ChunkedArray]) -> npt.NDArray[np.uint64]:

@@ -77,6 +77,17 @@ def test_a_group_goes_where_it_went_before_whoever_else_is_there(values, share) 
     assert all(together[alone[value]][row] for row, value in enumerate(values))
 
 
+def test_the_order_in_which_fractions_are_written_means_nothing() -> None:
+    """A compiled pipeline has them in another one than pipeline.yaml."""
+    shares = {"train": 0.7, "eval": 0.2, "test": 0.1}
+    one, two = (
+        split_rows(Split(by="hash", group=("n",), fractions=dict(written)), pa.table({"n": range(1000)}))
+        for written in (shares.items(), sorted(shares.items()))
+    )
+    assert all((one[name] == two[name]).all() for name in shares)
+    assert list(one) == list(shares)
+
+
 ROWS = {
     "n": [n % 40 if n % 11 else None for n in range(4000)],
     "x": [(n % 7) / 4 for n in range(4000)],
@@ -94,7 +105,7 @@ def test_without_a_group_a_row_goes_by_what_it_holds_wherever_it_stands() -> Non
             rows.filter(pa.array(masks[name])) for rows, masks in zip((table, table.take(order)), sides, strict=True)
         )
         assert sorted(map(str, one.to_pylist())) == sorted(map(str, two.to_pylist()))
-    assert 3100 < sides[0]["train"].sum() < 3300  # 3,200 +- 4 standard deviations
+    assert 2864 < sides[0]["train"].sum() < 3536  # 3,200 +- 4 standard deviations, of 579 rows that are often there
 
 
 def test_equal_rows_are_never_on_both_sides() -> None:
