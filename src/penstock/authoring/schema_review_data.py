@@ -1,7 +1,7 @@
 """Where a review gets its two sides from: the reviewed schema in the pipeline's folder, and what a run has seen.
 
 What a run has seen are its statistics, of the rows that were accepted, and the rows that were set aside, which are in
-no statistics. Both are found through the lineage.
+no statistics; where the gate closed, its statistics are of all rows. Both are found through the lineage.
 """
 
 from __future__ import annotations
@@ -123,8 +123,9 @@ def _observed(execution: ExecutionRecord) -> dict[str, Observed]:
     if accepted is None:
         return seen
     examples = Examples(_path(accepted))
-    if QUARANTINE not in examples.splits():
-        return seen
+    others = [split for split in examples.splits() if split != QUARANTINE]
+    if len(others) == len(examples.splits()) or not any(examples.rows(split) for split in others):
+        return seen  # nothing was set aside, or the gate is closed, and the statistics are of all rows
     return merge(seen, observe_rows(examples.read(QUARANTINE), list(seen)))
 
 
