@@ -18,6 +18,7 @@ from penstock.authoring import compiling, documents
 from penstock.authoring.config import PipelineFile
 from penstock.authoring.discovery import COMPILED_FILE, find_components, find_pipelines
 from penstock.authoring.interface import Interface, describe, describe_file
+from penstock.profiles.cluster import ClusterProfile
 from penstock.sdk import PenstockError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,7 +84,9 @@ def generated() -> Iterator[tuple[Path, str]]:
         table = documents.run_parameter_table(compiled.run_parameters.values())
         yield folder / "README.md", _with(folder / "README.md", "run parameters", table)
     keys = documents.structure_tables(describe_file(PipelineFile))
-    yield ROOT / "pipelines" / "README.md", _with(ROOT / "pipelines" / "README.md", "keys", keys)
+    profile = documents.structure_tables(describe_file(ClusterProfile))
+    page = ROOT / "pipelines" / "README.md"
+    yield page, documents.with_section(_with(page, "keys", keys), "profile", profile)
     yield ROOT / "README.md", _with(ROOT / "README.md", "components", documents.component_list(_staged(interfaces)))
     yield ROOT / "CLI.md", cli_reference()
 

@@ -15,12 +15,16 @@ from kfp import components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from penstock.authoring import documents
-from penstock.authoring.compiling import check_compiled, compile_whole
+from penstock.authoring.compiling import check_compiled, compile_for, compile_whole
 from penstock.authoring.config import read_config
 from penstock.authoring.discovery import find_components, find_pipelines
+from penstock.profiles.cluster import ClusterProfile
+from penstock.profiles.reading import OVERLAYS, PROFILE_FILE, read_profile
+from penstock.running.spec_reader import parse_pipeline
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = find_pipelines(ROOT)
+PROFILES = sorted((ROOT / OVERLAYS).glob(f"*/{PROFILE_FILE}"))
 EACH = pytest.mark.parametrize("folder", FOLDERS.values(), ids=FOLDERS)
 COMPILE = "import sys, pathlib; from penstock.authoring.compiling import compile_pipeline as c\n"
 COMPILE += "sys.stdout.write(c(pathlib.Path(sys.argv[1])))"
@@ -78,6 +82,32 @@ def test_what_a_run_may_set_has_type_and_description_and_can_be_left_out(folder:
         assert item.get("defaultValue") == defaults[name], name
         assert item["isOptional"], name
         assert item["description"].split(": ", 1)[1], name
+
+
+@EACH
+def test_a_run_can_be_started_with_nothing_but_defaults(folder: Path) -> None:
+    """By a person who opens Kubeflow's form and presses Start: each default is of its type; what is none may be."""
+    spec = parse_pipeline((folder / "compiled.yaml").read_text())
+    compiled = compile_whole(folder)
+    for item in compiled.run_parameters.values():
+        declared = spec.parameters[item.name]
+        assert declared.optional
+        if declared.default is None:
+            assert compiled.components[item.task].params.model_fields[item.parameter.name].default is None, item.name
+
+
+@pytest.mark.parametrize("overlay", PROFILES, ids=lambda path: path.parent.name)
+@EACH
+def test_it_compiles_for_every_cluster_of_the_project(folder: Path, overlay: Path) -> None:
+    profile = read_profile(overlay)
+    assert isinstance(profile, ClusterProfile)
+    compiled = compile_for(folder, profile)
+    json_format.ParseDict(compiled.documents[0], pipeline_spec_pb2.PipelineSpec())
+    executors = compiled.documents[0]["deploymentSpec"]["executors"]
+    images = {image for pool in profile.node_pools.values() for image in pool.images.values()}
+    images |= set(profile.images.values())
+    assert {executor["container"]["image"] for executor in executors.values()} <= images
+    assert parse_pipeline(compiled.text).name == compiled.name
 
 
 @EACH

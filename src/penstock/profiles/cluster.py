@@ -34,8 +34,11 @@ class Toleration(_Closed):
     """A taint that the pods of a node pool bear."""
 
     key: _Label
+    """The taint's key (`nvidia.com/gpu`)."""
     operator: Literal["Exists", "Equal"] = "Exists"
+    """Whether its value counts."""
     value: _LabelValue = ""
+    """The taint's value, for `Equal`."""
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule", ""] = ""
     """Empty for every effect."""
 
@@ -56,6 +59,7 @@ class NodePool(_Closed):
     node_selector: dict[_Label, _LabelValue] = {}
     """Labels that a node must have."""
     tolerations: tuple[Toleration, ...] = ()
+    """Taints of the pool that its tasks bear."""
     accelerator_type: str = Field(
         default="", pattern=rf"^({_DNS}(\.{_DNS})*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
     )
@@ -73,6 +77,7 @@ class SecretVariable(_Closed):
     """An environment variable whose value is in a Secret of the tasks' namespace."""
 
     secret: _Name
+    """The Secret's name."""
     key: str = Field(pattern=r"^[-._a-zA-Z0-9]+$")
     """The key in the Secret."""
     name: _Variable
@@ -83,7 +88,7 @@ class SecretFiles(_Closed):
     """A Secret whose keys are files in a folder: certificates, credentials."""
 
     secret: _VolumeName
-    """Without dots, because KFP calls the pod's volume by it."""
+    """The Secret's name; without dots, because KFP calls the pod's volume by it."""
     path: _Folder
     """Where it is mounted, read-only."""
 
@@ -112,6 +117,7 @@ class ClusterProfile(_Closed):
     """One cluster, or one environment of it."""
 
     kind: Literal["cluster"] = "cluster"
+    """What tells this profile from those of a laptop."""
     kubeflow: KubeflowApi = KubeflowApi()
     namespace: _Name = "kubeflow"
     """Where the tasks' pods run."""
@@ -122,6 +128,7 @@ class ClusterProfile(_Closed):
     image_pull_policy: Literal["", "IfNotPresent", "Always", "Never"] = ""
     """`Never` for images that were loaded onto the nodes (kind): only then may an image be named by a tag."""
     image_pull_secrets: tuple[_Name, ...] = ()
+    """Secrets with which the nodes are let into the registry."""
     images: dict[Environment, str] = {}
     """Image by environment, by digest: `runtime: registry.example.com/penstock/runtime@sha256:...`."""
     pipeline_root: str = Field(default="", pattern=r"^((s3|gs|minio)://\S+)?$")
@@ -132,7 +139,9 @@ class ClusterProfile(_Closed):
     """Environment variables of every task: an S3 endpoint, a region. Those that begin with PENSTOCK_ are the
     compiler's."""
     secret_variables: tuple[SecretVariable, ...] = ()
+    """Environment variables of every task with values from Secrets: keys of the object store."""
     secret_files: tuple[SecretFiles, ...] = ()
+    """Folders of every task with files from Secrets: certificates."""
     node_pools: dict[_Name, NodePool] = {}
     """Node pools by the name that `execution.<task>.node_pool` calls them."""
     default_node_pool: str = ""

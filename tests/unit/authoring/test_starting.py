@@ -53,6 +53,9 @@ def test_a_pipeline_is_complete_and_compiled(tmp_path, data):
         "README.md", "__init__.py", "compiled.yaml", "pipeline.py", "pipeline.yaml", "schema.pbtxt",
     }  # fmt: skip
     assert check_compiled(folder) == ""
+    parameters = read_yaml(folder / "compiled.yaml").value["root"]["inputDefinitions"]["parameters"]
+    assert parameters
+    assert all(one["isOptional"] and "defaultValue" in one and one["description"] for one in parameters.values())
     tasks = values_of(folder)
     assert tasks["ingest"]["sources"]["table"]["columns"] == {
         "customer_id": "Customer ID", "age_2": "AGE", "plan_x_y": 'plan "x", y', "grosse_in_cm": "größe\nin cm",
