@@ -32,6 +32,9 @@ class Artifact:
     """The one file that its address names once it is published, for pages that show a single file; empty where the
     address is the folder's."""
 
+    drawn_from_files: ClassVar[bool] = False
+    """Whether what `for_kubeflow` adds to the metadata is read from the artifact's files."""
+
     def __init__(self, path: Path, uri: str = "", metadata: Mapping[str, Scalar] | None = None) -> None:
         self.path = path
         self.uri = uri or str(path)

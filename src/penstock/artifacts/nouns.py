@@ -203,6 +203,7 @@ class Classification(Artifact):
     kind = "classification"
     schema_title = "system.ClassificationMetrics"
     summary = "ROC curve and confusion matrix of the candidate, as Kubeflow's pages draw them."
+    drawn_from_files = True
 
     def write(self, drawn: ClassificationPlots) -> None:
         """Write what is to be drawn."""

@@ -29,6 +29,15 @@ _TAKEN_VOLUMES = frozenset(
 """Volumes that KFP and we give a pod; those of claims and Secrets bear their names, and must be others."""
 
 
+_OURS = frozenset(
+    {
+        variables.LAUNCHER, variables.LINEAGE, variables.PIPELINE, variables.PIPELINE_DIGEST, variables.TASK,
+        variables.IMAGE, variables.CACHE, variables.RUN_ID,
+    }
+)  # fmt: skip
+"""What the compiler tells the launcher; a profile may set how patient it is, and its password."""
+
+
 @dataclass(frozen=True)
 class Placement:
     """Everything that surrounds one task."""
@@ -90,9 +99,17 @@ def on_cluster(config: Config, profile: ClusterProfile, pipeline_digest: str) ->
         pipeline_digest: The content digest of the pipeline as it is compiled for a laptop: it is the same everywhere.
 
     Raises:
-        BadInput: A Secret of the profile bears the name of a volume that every task has (the profile's author). Placing
-            a task raises it where the task asks for what the profile does not have (the pipeline's author).
+        BadInput: The profile sets a variable that is set here, or a Secret of it bears the name of a volume that every
+            task has (the profile's author). Placing a task raises it where the task asks for what the profile does not
+            have (the pipeline's author).
     """
+    for name in profile.variables:
+        if name in _OURS:
+            raise profile.wrong(("variables", name), "is set by the compiler", "Leave it out")
+    for index, variable in enumerate(profile.secret_variables):
+        if variable.name in _OURS:
+            wrong = f"{variable.name} is set by the compiler"
+            raise profile.wrong(("secret_variables", index, "name"), wrong, "Leave it out")
     for index, files in enumerate(profile.secret_files):
         if files.secret in _TAKEN_VOLUMES:
             wrong = f"{files.secret!r} is the name of a volume that every task has"

@@ -6,7 +6,8 @@ after it. What was looked up is neither, and so it is fetched here, to the place
 An output that is taken from an earlier run is copied to the address that this run was given, inside the store. Its
 earlier address cannot be handed on: the launcher takes an address from executor_output.json, looks for the run's own
 prefix in it, and fails the task where that is missing. At the address that was given, it finds no file on the
-container's disk, uploads nothing, and records the address.
+container's disk, uploads nothing, and records the address. What Kubeflow's pages draw from metadata and not from files
+is fetched all the same: the metadata are read from it.
 
 Source:
     kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, downloadArtifacts, uploadOutputArtifacts and
@@ -81,5 +82,9 @@ def hand_on(record: ArtifactRecord, port: Out, executor_input: ExecutorInput) ->
         if not is_remote(uri):
             remove(Path(uri))
         at(uri).copy_from(at(record.uri))
+    path = RuntimeArtifact(uri=uri).local_path()
+    if port.noun.drawn_from_files and is_remote(uri):
+        remove(path)  # of an attempt that was killed
+        at(uri).fetch(path)
     metadata = {**given.metadata, **runtime_artifact(record.name, record).metadata}
-    return port.noun(RuntimeArtifact(uri=uri).local_path(), uri, metadata)
+    return port.noun(path, uri, metadata)

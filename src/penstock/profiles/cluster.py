@@ -136,10 +136,10 @@ class ClusterProfile(_Closed):
     lineage: str = Field(default="", pattern=r"^\S*$")
     """The lineage store's URL without a password: `grpc://lineage.penstock.svc:8080`; empty records nothing."""
     variables: dict[_Variable, str] = {}
-    """Environment variables of every task: an S3 endpoint, a region. Those that begin with PENSTOCK_ are the
-    compiler's."""
+    """Environment variables of every task: an S3 endpoint, a region."""
     secret_variables: tuple[SecretVariable, ...] = ()
-    """Environment variables of every task with values from Secrets: keys of the object store."""
+    """Environment variables of every task with values from Secrets: keys of the object store, PENSTOCK_LINEAGE_PASSWORD
+    of the lineage."""
     secret_files: tuple[SecretFiles, ...] = ()
     """Folders of every task with files from Secrets: certificates."""
     node_pools: dict[_Name, NodePool] = {}
@@ -160,13 +160,6 @@ class ClusterProfile(_Closed):
         for pool in pools.values():
             _by_digest(pool.images, info)
         return pools
-
-    @field_validator("variables")
-    @classmethod
-    def _none_of_the_compilers(cls, given: dict[str, str]) -> dict[str, str]:
-        if ours := sorted(name for name in given if name.startswith("PENSTOCK_")):
-            raise ValueError(f"the compiler sets {ours[0]}")
-        return given
 
     @field_validator("secret_variables")
     @classmethod
@@ -198,7 +191,8 @@ class ClusterProfile(_Closed):
         self._document = document
         user, at, _ = self.lineage.partition("://")[2].partition("@")
         if at and ":" in user:
-            raise self.wrong(("lineage",), "holds a password", "Keep it in a Secret, and name that in secret_variables")
+            remedy = "Keep it in a Secret, and name that in secret_variables as PENSTOCK_LINEAGE_PASSWORD"
+            raise self.wrong(("lineage",), "holds a password", remedy)
 
     def wrong(self, location: Location, message: str, remedy: str = "") -> BadInput:
         """An error that names the file, the line and the key."""

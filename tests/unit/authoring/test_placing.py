@@ -113,6 +113,17 @@ def test_a_secret_may_not_be_called_as_a_volume_of_kfps(tmp_path: Path) -> None:
         placed(tmp_path, {}, secret_files=files)
 
 
+def test_a_profile_sets_nothing_that_the_compiler_sets(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"profile.yaml:\d+: variables.PENSTOCK_TASK: is set by the compiler"):
+        placed(tmp_path, {}, variables={"PENSTOCK_TASK": "x"})
+    secret = {"secret": "s", "key": "k", "name": "PENSTOCK_LINEAGE"}
+    with pytest.raises(BadInput, match=r"secret_variables.0.name: PENSTOCK_LINEAGE is set by the compiler"):
+        placed(tmp_path, {}, secret_variables=[secret])
+    password = {**secret, "name": "PENSTOCK_LINEAGE_PASSWORD"}
+    patient = placed(tmp_path, {}, secret_variables=[password], variables={"PENSTOCK_LINEAGE_PATIENCE_SECONDS": "60"})
+    assert patient.variables["PENSTOCK_LINEAGE_PATIENCE_SECONDS"] == "60"
+
+
 def test_the_launcher_is_told_where_it_is(tmp_path: Path) -> None:
     found = placed(tmp_path, {})
     assert found.variables == {

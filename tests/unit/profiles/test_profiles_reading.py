@@ -55,7 +55,6 @@ def test_a_profile_is_found_by_the_name_of_its_overlay(tmp_path: Path, monkeypat
         ),
         ("kind: cluster\nimages: {runtmie: x}\n", r"profile.yaml:2: images.runtmie.*'runtime', 'serving' or 'control'"),
         ("kind: cluster\nlineage: mysql://me:secret@db/x\n", r"profile.yaml:2: lineage: holds a password. Keep it in"),
-        ("kind: cluster\nvariables: {PENSTOCK_TASK: x}\n", r"variables: the compiler sets PENSTOCK_TASK"),
         (
             "kind: cluster\nvariables: {A: x}\nsecret_variables: [{secret: s, key: k, name: A}]\n",
             r"profile.yaml:3: secret_variables: the variable 'A' is there twice",
