@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from penstock import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_SECONDS = 3600
+IMAGE = f"penstock/runtime:{__version__}"
 
 
 class CannotBeHad(Exception):
@@ -38,10 +41,10 @@ def tools(name: str) -> Path:
 
 
 def docker_engine() -> None:
-    """Ask the Docker Engine whether it is there.
+    """Ask the Docker Engine whether it is there, and has the images.
 
     Raises:
-        CannotBeHad: It does not answer.
+        CannotBeHad: It does not answer, or has them not.
     """
     try:
         command = ["docker", "info", "--format", "{{.ServerVersion}}"]
@@ -51,6 +54,8 @@ def docker_engine() -> None:
     except subprocess.SubprocessError as error:
         lines = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         raise CannotBeHad(f"docker info: {lines[-1]}") from None
+    if subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False).returncode:
+        raise CannotBeHad(f"there is no image {IMAGE}: ci/build-images --demo")
 
 
 LEFT_OUT = "PENSTOCK_TESTS_LEFT_OUT"
@@ -59,7 +64,7 @@ LEFT_OUT = "PENSTOCK_TESTS_LEFT_OUT"
 NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
     "cluster": ("a real kube-apiserver", lambda: tools("kubernetes")),
     "store": ("a real S3 server", lambda: tools("s3")),
-    "docker": ("a Docker Engine", docker_engine),
+    "docker": ("a Docker Engine and the images", docker_engine),
 }
 """What the tests of a marker need, and what makes sure that it is there."""
 

@@ -11,15 +11,17 @@ from pathlib import Path
 import penstock
 from penstock.artifacts.digest import digest_json
 
-_NO_PART = ("penstock",)
-"""Its code counts by itself, file by file."""
+_NO_PART = ("penstock", "pip")
+"""Penstock's code counts by itself, file by file; what installs is there in one place and not in another."""
+_BESIDE = ("dev", "demo")
+"""The locks of what is installed beside: what checks and tests need, and data, which counts as a source's content."""
 
 
 @cache
 def environment_digest(prefix: Path) -> str:
     """Digest of the names and versions of the installed packages.
 
-    What only the checks and the tests of a working copy need does not count, so that a laptop and an image that were
+    What only the checks, the tests and the demonstration need does not count, so that a laptop and an image that were
     made from the same lock have the same digest.
 
     Args:
@@ -38,9 +40,10 @@ def environment_digest(prefix: Path) -> str:
 
 @cache
 def _only_for_development() -> frozenset[str]:
-    """Packages that the lock of the checks names and that of the runtime does not; none without a working copy."""
+    """Packages that a lock of what is installed beside names and that of the runtime does not."""
     locks = Path(penstock.__path__[0]) / "locks"
-    return frozenset(set(_locked(locks / "dev")) - set(_locked(locks / "runtime")) | set(_NO_PART))
+    beside = {package for name in _BESIDE for package in _locked(locks / name)}
+    return frozenset(beside - set(_locked(locks / "runtime")) | set(_NO_PART))
 
 
 def _locked(folder: Path) -> Iterator[str]:
