@@ -10,6 +10,8 @@ import click
 from penstock.cli.output import console, json_option, megabytes, print_decisions, print_json, print_table, seconds
 
 if TYPE_CHECKING:
+    from penstock.profiles.containers import ContainersProfile
+    from penstock.profiles.local import LocalProfile
     from penstock.running.events import RunResult
 
 _REASONS = 8
@@ -28,6 +30,14 @@ _REASONS = 8
 )
 @click.option("--only", metavar="TASK", default="", help="Execute one task; what it needs must be in the cache.")
 @click.option("--until", metavar="TASK", default="", help="Execute one task and what it needs, and stop there.")
+@click.option(
+    "--profile",
+    "reference",
+    metavar="PROFILE",
+    default="local",
+    show_default=True,
+    help="Where tasks run: local, containers, or the file of such a profile.",
+)
 @click.option("--no-cache", is_flag=True, help="Do everything again, even what has not changed.")
 @json_option
 @click.pass_obj
@@ -38,19 +48,21 @@ def command(
     file: Path | None,
     only: str,
     until: str,
+    reference: str,
     no_cache: bool,
     as_json: bool,
 ) -> int:
     """Run a compiled pipeline on this machine. PIPELINE is a name under pipelines/, a folder, or a compiled.yaml.
 
     Work that was done before with the same code, parameters and inputs is taken from the cache. Exits with 3 when a
-    gate said no.
+    gate said no. With --profile containers every task runs in its image, as on a cluster, through the Docker Engine.
 
     \b
     Examples:
       penstock run flights
       penstock run flights --set train.epochs=2 --set train.learning_rate=0.01
       penstock run flights --until validate
+      penstock run flights --profile containers    (after ci/build-images --demo)
       penstock run flights --json > run.json
     """
     from penstock.authoring.discovery import find_compiled
@@ -61,6 +73,7 @@ def command(
     from penstock.running.runner import run_pipeline
 
     typed = _split(settings)
+    profile = _profile(reference)
     read = read_settings(file) if file else Settings()
     compiled = find_compiled(pipeline)
     check_seal(compiled)
@@ -76,6 +89,7 @@ def command(
             only=only,
             until=until,
             use_cache=not no_cache,
+            profile=profile,
             on_event=display,
         )
     if as_json:
@@ -109,6 +123,17 @@ def show(result: RunResult) -> None:
         if task.state == "failed" and task.log:
             console().print(f"log      {task.log}", soft_wrap=True)
     console().print(f"run      {result.run_id}  {seconds(result.seconds)} s")
+
+
+def _profile(reference: str) -> LocalProfile | ContainersProfile:
+    from penstock.profiles.cluster import ClusterProfile
+    from penstock.profiles.reading import find_profile
+    from penstock.sdk import BadInput
+
+    profile = find_profile(reference)
+    if isinstance(profile, ClusterProfile):
+        raise BadInput(f"{reference} is the profile of a cluster", f"Run: penstock submit --profile {reference}")
+    return profile
 
 
 def _split(settings: tuple[str, ...]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from penstock.profiles.containers import ContainersProfile
 from penstock.profiles.local import LocalProfile
 from penstock.running.work import Container
 
@@ -31,7 +32,7 @@ class Capacity:
         self._memory = memory_bytes
 
     @classmethod
-    def of(cls, profile: LocalProfile) -> Capacity:
+    def of(cls, profile: LocalProfile | ContainersProfile) -> Capacity:
         """What the profile allows, or what this process may use now."""
         cores = profile.cores or len(os.sched_getaffinity(0))
         return cls(cores, profile.memory_bytes or _available_memory())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,12 @@ from typing import Any
 from penstock.artifacts import digest_tree
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ArtifactRecord
-from penstock.profiles.local import LocalProfile
 from penstock.provenance.artifacts import digests_of, record_of, runtime_artifact
 from penstock.provenance.keys import cache_key
 from penstock.provenance.lookups import look_up
 from penstock.running.cache import CacheEntry
 from penstock.running.components import DeclaredComponent, find_component
-from penstock.running.environments import Environment, environment_for
+from penstock.running.environments import Environment, Interpreter
 from penstock.running.home import WorkFolder
 from penstock.running.placeholders import container_argv
 from penstock.running.values import ParameterType, WrongType, coerce
@@ -81,14 +80,16 @@ class Preparer:
     Args:
         pipeline: The pipeline's name: lookups stay inside it.
         roots: Where components are.
-        profile: This machine.
+        environment: Finds what stands for an image.
         store: The lineage, asked only for work that looks something up.
     """
 
-    def __init__(self, pipeline: str, roots: Sequence[Path], profile: LocalProfile, store: LineageStore) -> None:
+    def __init__(
+        self, pipeline: str, roots: Sequence[Path], environment: Callable[[str], Environment], store: LineageStore
+    ) -> None:
         self._pipeline = pipeline
-        self.roots = roots
-        self.profile = profile
+        self._roots = roots
+        self._environment = environment
         self._store = store
 
     def prepare(self, work: Work) -> Job:
@@ -98,8 +99,8 @@ class Preparer:
             BadInput: A parameter, an image or an observation is wrong; nothing was started (caller).
             PenstockError: What it looks up was damaged (operator).
         """
-        component = find_component((*work.container.command, *work.container.args), self.roots)
-        environment = environment_for(work.container.image, self.profile)
+        component = find_component((*work.container.command, *work.container.args), self._roots)
+        environment = self._environment(work.container.image)
         parameters, observed = work.parameters, None
         if component:
             params = component.spec.params.parse(work.parameters, where=f"task {work.task}")
@@ -140,9 +141,15 @@ def order_for(job: Job, folder: WorkFolder, scratch: Path) -> Order:
     if job.component:
         details.update(module=job.component.module, executor_input=str(folder.executor_input), scratch=str(scratch))
     else:
-        given = ExecutorInput.parse(folder.executor_input.read_text(encoding="utf-8"))
-        details.update(argv=list(container_argv(job.work, given)))
+        details.update(argv=argv_of(job, folder))
+    assert isinstance(job.environment, Interpreter)  # noqa: S101  (the place that made the job's)
     return Order(job.work.id, job.environment, job.warm, details)
+
+
+def argv_of(job: Job, folder: WorkFolder) -> list[str]:
+    """The command of a job's container, with what it was given in the place of placeholders."""
+    given = ExecutorInput.parse(folder.executor_input.read_text(encoding="utf-8"))
+    return list(container_argv(job.work, given))
 
 
 def _executor_input(job: Job, folder: WorkFolder) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class Recorder:
             baseline_digest=job.baseline_digest,
             component_version=__version__,
             code_digest=job.code_digest,
-            image_digest=job.environment.digest,
+            image_digest=job.environment.identity,
             attempt=attempt,
         )
 

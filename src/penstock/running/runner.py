@@ -17,24 +17,24 @@ from pathlib import Path
 from penstock.lineage.errors import nothing_begun
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import State
+from penstock.profiles.containers import ContainersProfile
 from penstock.profiles.local import LocalProfile
 from penstock.running.binding import bind, select
 from penstock.running.cache import Cache
 from penstock.running.capacity import Capacity
 from penstock.running.components import component_roots, import_roots
-from penstock.running.environments import environment_for
 from penstock.running.events import Note, OnEvent, RunEnded, RunResult, RunStarted, TaskProgress, TaskReport, ignore
 from penstock.running.home import Home
 from penstock.running.interrupts import Interrupts
 from penstock.running.jobs import Preparer
 from penstock.running.placeholders import RunFacts
+from penstock.running.places import place_for
 from penstock.running.planner import Planner
 from penstock.running.preflight import check_parameters
 from penstock.running.recording import Recorder, describe_run
 from penstock.running.scheduler import Scheduler
 from penstock.running.spec_reader import read_pipeline
 from penstock.running.warming import container_tasks
-from penstock.running.workers import Workers
 from penstock.sdk import ExitCode, PenstockError
 
 _HASHING_THREADS = 4
@@ -51,7 +51,7 @@ def run_pipeline(
     only: str = "",
     until: str = "",
     use_cache: bool = True,
-    profile: LocalProfile | None = None,
+    profile: LocalProfile | ContainersProfile | None = None,
     store: LineageStore | None = None,
     on_event: OnEvent = ignore,
 ) -> RunResult:
@@ -76,7 +76,6 @@ def run_pipeline(
         BadInput: The pipeline, a setting or the state folder cannot be used; nothing was started (caller).
         PenstockError: The run could not go on; what was finished is kept (operator).
     """
-    profile = profile or LocalProfile()
     began = time.monotonic()
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(_HASHING_THREADS))
@@ -86,35 +85,35 @@ def run_pipeline(
         planner = Planner(spec, parameters, selection=selection)
         roots = component_roots(compiled)
         containers = container_tasks(spec, roots)
+        place = place_for(profile or LocalProfile())
         for path, task in containers.items():
             if selection is None or path in selection.tasks:
-                environment_for(task.executor.image, profile)
+                place.check(task)
         check_parameters(spec, planner.parameters, containers)
-        place = Home(home)
-        stack.enter_context(_told_clearly(place.root))
+        state = Home(home)
+        stack.enter_context(_told_clearly(state.root))
         with nothing_begun():
-            lineage = store or place.lineage()
+            lineage = store or state.lineage()
         started = datetime.now(UTC)
-        folder = stack.enter_context(place.begin(spec.name, started))
+        folder = stack.enter_context(state.begin(spec.name, started))
         imported_from = dict.fromkeys(task.component.root for task in containers.values() if task.component)
 
         def pass_on(id_: str, done: int, total: int | None, unit: str) -> None:
             on_event(TaskProgress(id_, done, total, unit))
 
-        workers = Workers(
-            import_roots(place.root / "path", imported_from), folder.lock, folder.path / "workers.log", pass_on
-        )
+        workers = place.open(state, folder, import_roots(state.root / "path", imported_from), pass_on)
         stack.callback(workers.close)
         recorder = Recorder(lineage, describe_run(folder.run_id, spec.name, compiled, planner.parameters, started))
         interrupts = stack.enter_context(Interrupts(workers.wake_descriptor))
         scheduler = Scheduler(
             planner=planner,
             recorder=recorder,
-            preparer=Preparer(spec.name, roots, profile, lineage),
+            preparer=Preparer(spec.name, roots, place.environment, lineage),
+            place=place,
             workers=workers,
-            cache=Cache(place.cache, pool),
-            capacity=Capacity.of(profile),
-            home=place,
+            cache=Cache(state.cache, pool),
+            capacity=Capacity.of(place.profile),
+            home=state,
             folder=folder,
             facts=RunFacts(spec.name, folder.run_id, create_time_utc=started.isoformat(timespec="seconds")),
             containers=containers,
@@ -124,7 +123,7 @@ def run_pipeline(
             interrupts=interrupts,
         )
         with nothing_begun():
-            dead = recorder.begin(place.is_alive)
+            dead = recorder.begin(state.is_alive)
         on_event(RunStarted(folder.run_id, spec.name))
         for run_id in dead:
             on_event(Note(f"run {run_id} had died; what it finished is kept"))
@@ -134,12 +133,12 @@ def run_pipeline(
             with suppress(Exception):  # the first error is the one to tell
                 recorder.end(State.FAILED, ExitCode.ERROR)
             raise
-        state, exit_code = conclude(scheduler.reports, interrupted=interrupts.count > 0)
-        recorder.end(state, exit_code)
+        ending, exit_code = conclude(scheduler.reports, interrupted=interrupts.count > 0)
+        recorder.end(ending, exit_code)
         result = RunResult(
             run_id=folder.run_id,
             pipeline=spec.name,
-            state=state,
+            state=ending,
             exit_code=exit_code,
             started=started,
             seconds=time.monotonic() - began,

@@ -11,17 +11,18 @@ from penstock.lineage.records import ExecutionRecord, State
 from penstock.running.binding import Selection, static_path
 from penstock.running.cache import Cache, CacheEntry
 from penstock.running.capacity import Capacity
-from penstock.running.environments import Environment, environment_for
+from penstock.running.environments import Environment
 from penstock.running.events import Note, OnEvent, TaskEnded, TaskReport, TaskRetrying, TaskStarted
+from penstock.running.hearing import Exit
 from penstock.running.home import Home, RunFolder, Scratch, WorkFolder
 from penstock.running.interrupts import Interrupts
-from penstock.running.jobs import Job, Preparer, collect, label, order_for, outputs_of, records_of, write_executor_input
+from penstock.running.jobs import Job, Preparer, collect, label, outputs_of, records_of, write_executor_input
 from penstock.running.placeholders import RunFacts, fill_placeholders
+from penstock.running.places import Executor, Place
 from penstock.running.planner import Planner
 from penstock.running.recording import Recorder
 from penstock.running.warming import ContainerTask
 from penstock.running.work import Fate, Outputs, Work
-from penstock.running.workers import Exit, Workers
 from penstock.sdk import BadInput, PenstockError
 
 _IMPORTER = "importer"
@@ -53,7 +54,8 @@ class Scheduler:
     planner: Planner
     recorder: Recorder
     preparer: Preparer
-    workers: Workers
+    place: Place
+    workers: Executor
     cache: Cache
     capacity: Capacity
     home: Home
@@ -163,7 +165,7 @@ class Scheduler:
         wishes: list[tuple[Environment, tuple[str, ...]]] = [(job.environment, job.warm)]
         for path, task in self.containers.items():
             if task.component and path not in self._passed and self._may_execute(path):
-                wishes.append((environment_for(task.executor.image, self.preparer.profile), task.component.spec.warm))
+                wishes.append((self.place.environment(task.executor.image), task.component.spec.warm))
         self.workers.prepare([wish for wish in wishes if wish[1]])
 
     # --- the work
@@ -186,7 +188,7 @@ class Scheduler:
         record = self.recorder.start(job, attempt)
         self._running[work.id] = _Running(job, attempt, folder, scratch, record)
         self.on_event(TaskStarted(work.id, job.label, attempt))
-        self.workers.start(order_for(job, folder, scratch.path))
+        self.workers.start(self.place.order(job, folder, scratch.path))
 
     def _patience(self) -> float | None:
         """How long to wait for a task to end before looking again [s]; None for as long as it takes."""

@@ -15,14 +15,14 @@ import socket
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.artifacts import Decision
-from penstock.running.environments import Environment
+from penstock.running.environments import Interpreter
+from penstock.running.hearing import Exit, Hearing, OnProgress
 from penstock.running.zygote import PACKET_BYTES
 from penstock.sdk import PenstockError
 
@@ -38,31 +38,11 @@ class Order:
     """One task to start."""
 
     id: str
-    environment: Environment
+    environment: Interpreter
     modules: tuple[str, ...]
     """What should be imported already."""
     details: Mapping[str, Any]
     """What `child.be` reads."""
-
-
-@dataclass(frozen=True)
-class Exit:
-    """How a task's process ended."""
-
-    code: int
-    """Its exit code; negative for the signal that killed it."""
-    seconds: float
-    """Wall time from the fork to the end [s]: waiting for imports is not the task's time."""
-    cpu_seconds: float
-    peak_memory_bytes: int
-    error: str = ""
-    """Why it failed, in one line; empty when it did not."""
-    bad_input: bool = False
-    decision: Decision | None = None
-    rows: int | None = None
-
-
-OnProgress = Callable[[str, int, int | None, str], None]
 
 
 @dataclass(eq=False)
@@ -75,12 +55,10 @@ class _Rung:
 @dataclass(eq=False)
 class _Task:
     order: Order
-    pipe: int
+    told: Hearing
     rung: _Rung
     pid: int = 0
     began: float = 0.0
-    unread: bytes = b""
-    message: dict[str, Any] = field(default_factory=dict)
 
 
 class Workers:
@@ -99,11 +77,11 @@ class Workers:
         self._log = log
         self._on_progress = on_progress
         self._selector = selectors.DefaultSelector()
-        self._ladders: dict[Environment, list[_Rung]] = {}
+        self._ladders: dict[Interpreter, list[_Rung]] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._tasks: dict[str, _Task] = {}
         self._ended: list[tuple[str, Exit]] = []
-        self._wishes: deque[tuple[Environment, tuple[str, ...]]] = deque()
+        self._wishes: deque[tuple[Interpreter, tuple[str, ...]]] = deque()
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
@@ -114,7 +92,7 @@ class Workers:
         """Whatever is written here ends a `wait`: for `signal.set_wakeup_fd`."""
         return self._wake_writer
 
-    def prepare(self, wishes: Sequence[tuple[Environment, tuple[str, ...]]]) -> None:
+    def prepare(self, wishes: Sequence[tuple[Interpreter, tuple[str, ...]]]) -> None:
         """Import modules in the background, in this order, one rung at a time."""
         self._wishes = deque(wishes)
         self._grow_next()
@@ -124,7 +102,7 @@ class Workers:
         rung = self._rung(order.environment, order.modules)
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
-        task = _Task(order, reader, rung)
+        task = _Task(order, Hearing(order.id, reader, self._on_progress), rung)
         self._tasks[order.id] = task
         self._selector.register(reader, selectors.EVENT_READ, lambda: self._read(task))
         self._send(rung, {"do": "task", "id": order.id, **order.details}, writer)
@@ -158,7 +136,10 @@ class Workers:
             process.terminate()
             process.wait()
         deadline = time.monotonic() + _DYING_SECONDS
-        for descriptor in [*(task.pipe for task in self._tasks.values()), *(r.channel.detach() for r in rungs)]:
+        for descriptor in [
+            *(task.told.descriptor for task in self._tasks.values()),
+            *(r.channel.detach() for r in rungs),
+        ]:
             _wait_for_end(descriptor, deadline)
             os.close(descriptor)
         self._selector.close()
@@ -167,7 +148,7 @@ class Workers:
 
     # --- ladders
 
-    def _rung(self, environment: Environment, modules: Sequence[str]) -> _Rung:
+    def _rung(self, environment: Interpreter, modules: Sequence[str]) -> _Rung:
         """The lowest rung that has the modules; grown when there is none."""
         ladder = self._ladders.setdefault(environment, [])
         if not ladder:
@@ -177,7 +158,7 @@ class Workers:
                 return rung
         return self._grow(ladder, modules)
 
-    def _found(self, environment: Environment) -> _Rung:
+    def _found(self, environment: Interpreter) -> _Rung:
         """Start an environment's first zygote."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, self._log.open("ab") as log:
@@ -259,50 +240,24 @@ class Workers:
                 del ladder[ladder.index(rung) :]
         for task in [task for task in self._tasks.values() if task.rung is rung]:
             _signal(task.pid, signal.SIGKILL)
-            task.message = {"error": "the worker process that it ran in was killed"}
+            task.told.message = {"error": "the worker process that it ran in was killed"}
             self._end(task, -int(signal.SIGKILL))
 
     def _read(self, task: _Task) -> None:
         """Take in what a task reports."""
-        while True:
-            try:
-                data = os.read(task.pipe, 1 << 16)
-            except BlockingIOError:
-                return
-            if not data:
-                self._selector.unregister(task.pipe)
-                return
-            *lines, task.unread = (task.unread + data).split(b"\n")
-            for line in lines:
-                message = json.loads(line)
-                if "progress" in message:
-                    self._on_progress(task.order.id, *message["progress"])
-                else:
-                    task.message = message
+        if not task.told.read():
+            self._selector.unregister(task.told.descriptor)
 
     def _end(self, task: _Task, code: int, cpu_seconds: float = 0.0, peak_memory_bytes: int = 0) -> None:
         del self._tasks[task.order.id]
-        if task.pipe in self._selector.get_map():
+        if task.told.descriptor in self._selector.get_map():
             self._read(task)
             with suppress(KeyError):
-                self._selector.unregister(task.pipe)
-        os.close(task.pipe)
-        result = task.message.get("result") or {}
-        self._ended.append(
-            (
-                task.order.id,
-                Exit(
-                    code,
-                    time.monotonic() - task.began if task.pid else 0.0,
-                    cpu_seconds,
-                    peak_memory_bytes,
-                    error=task.message.get("error", "") or _why(code, result),
-                    bad_input=bool(task.message.get("bad_input")),
-                    decision=Decision.model_validate(result["decision"]) if result.get("decision") else None,
-                    rows=result.get("rows"),
-                ),
-            )
-        )
+                self._selector.unregister(task.told.descriptor)
+        task.told.close()
+        error = task.told.message.get("error", "") or _why(code, task.told.message.get("result") or {})
+        seconds = time.monotonic() - task.began if task.pid else 0.0
+        self._ended.append((task.order.id, task.told.exit(code, seconds, cpu_seconds, peak_memory_bytes, error)))
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):

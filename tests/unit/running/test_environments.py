@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from penstock.profiles.local import LocalProfile
-from penstock.running.environments import Environment, environment_for
+from penstock.running.environments import Interpreter, environment_for
 from penstock.sdk import BadInput
 
 ME = Path(sys.executable)
@@ -18,7 +18,7 @@ ME = Path(sys.executable)
     ["penstock/runtime:0.1.0", "example.com/a/penstock-runtime@sha256:12", "runtime", "example.com:5000/x/runtime"],
 )
 def test_the_image_names_its_environment(image: str) -> None:
-    assert environment_for(image, LocalProfile()) == Environment("runtime", ME)
+    assert environment_for(image, LocalProfile()) == Interpreter("runtime", ME)
 
 
 @pytest.mark.parametrize("image", ["python:3.11", "example.com/runtime/other:1", "other:runtime"])
@@ -43,10 +43,10 @@ def test_the_profile_is_closed() -> None:
         LocalProfile.model_validate({"core": 2})
 
 
-def environment(folder: Path, *packages: str) -> Environment:
+def environment(folder: Path, *packages: str) -> Interpreter:
     for package in packages:
         (folder / "lib" / "python3.11" / "site-packages" / package).mkdir(parents=True)
-    return Environment("x", folder / "bin" / "python")
+    return Interpreter("x", folder / "bin" / "python")
 
 
 def test_the_digest_is_of_names_and_versions(tmp_path: Path) -> None:
@@ -55,4 +55,4 @@ def test_the_digest_is_of_names_and_versions(tmp_path: Path) -> None:
     other = environment(tmp_path / "3", "a-1.1.dist-info", "b-2.0.dist-info").digest
     assert one == same
     assert one != other
-    assert Environment("runtime", ME).digest not in (one, other, environment(tmp_path / "4").digest)
+    assert Interpreter("runtime", ME).digest not in (one, other, environment(tmp_path / "4").digest)

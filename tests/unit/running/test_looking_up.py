@@ -8,6 +8,7 @@ import pytest
 from penstock.artifacts import digest_tree
 from penstock.lineage.records import ArtifactRecord
 from penstock.profiles.local import LocalProfile
+from penstock.running.environments import environment_for
 from penstock.running.jobs import Preparer
 from penstock.running.work import Container, Work
 from penstock.sdk import PenstockError
@@ -42,7 +43,7 @@ def prepare(past: Past, component: str, **inputs: Path) -> Any:
         output_artifacts={},
         output_parameters={},
     )
-    return Preparer("flights", [ROOT], LocalProfile(), past).prepare(work)  # type: ignore[arg-type]
+    return Preparer("flights", [ROOT], lambda image: environment_for(image, LocalProfile()), past).prepare(work)  # type: ignore[arg-type]
 
 
 @pytest.fixture

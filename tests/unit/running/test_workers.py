@@ -13,11 +13,12 @@ import psutil
 import pytest
 
 from penstock.profiles.local import LocalProfile
-from penstock.running.environments import Environment
-from penstock.running.workers import Exit, Order, Workers
+from penstock.running.environments import Interpreter
+from penstock.running.hearing import Exit
+from penstock.running.workers import Order, Workers
 
 REPOSITORY = Path(__file__).parents[3]
-RUNTIME = Environment("runtime", Path(sys.executable))
+RUNTIME = Interpreter("runtime", Path(sys.executable))
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def workers(tmp_path: Path, lock: int, progress: list[tuple[str, int, int | None
 def command(tmp_path: Path) -> Callable[..., Order]:
     """Make orders for plain commands."""
 
-    def make(*argv: str, id_: str = "t", modules: tuple[str, ...] = (), environment: Environment = RUNTIME) -> Order:
+    def make(*argv: str, id_: str = "t", modules: tuple[str, ...] = (), environment: Interpreter = RUNTIME) -> Order:
         details = {
             "log": str(tmp_path / f"{id_}.log"),
             "tmp": str(tmp_path),
@@ -166,7 +167,7 @@ def run(context):
 '''
 
 
-def told(workers: Workers, tmp_path: Path, environment: Environment, modules: tuple[str, ...]) -> tuple[object, Exit]:
+def told(workers: Workers, tmp_path: Path, environment: Interpreter, modules: tuple[str, ...]) -> tuple[object, Exit]:
     """Run a component that tells of its process, after an import of modules."""
     import json
 
@@ -199,7 +200,7 @@ def told(workers: Workers, tmp_path: Path, environment: Environment, modules: tu
 def test_heavy_libraries_are_imported_before_the_fork_and_start_no_thread(
     workers: Workers, tmp_path: Path, name: str, modules: tuple[str, ...], warm: list[str]
 ) -> None:
-    environment = Environment(name, LocalProfile().interpreter(name))
+    environment = Interpreter(name, LocalProfile().interpreter(name))
     (threads, forked, imported), _ = told(workers, tmp_path, environment, modules)
     assert (threads, forked, imported) == (1, True, warm)
 
