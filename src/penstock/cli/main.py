@@ -14,7 +14,8 @@ from penstock import __version__
 COMMANDS = {
     "init": ("penstock.cli.init", "Start a pipeline from a table."),
     "run": ("penstock.cli.run", "Run a compiled pipeline on this machine."),
-    "runs": ("penstock.cli.runs", "List, show, compare and remove runs."),
+    "runs": ("penstock.cli.runs", "List, show, compare and remove runs; watch and retry those of a cluster."),
+    "submit": ("penstock.cli.submit", "Run a pipeline on a cluster's Kubeflow Pipelines."),
     "ui": ("penstock.cli.ui", "Look at all runs in a browser."),
     "report": ("penstock.cli.report", "Write everything known of a run as one HTML page."),
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),

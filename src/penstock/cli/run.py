@@ -72,7 +72,7 @@ def command(
     from penstock.running.report import report
     from penstock.running.runner import run_pipeline
 
-    typed = _split(settings)
+    typed = split_settings(settings)
     profile = _profile(reference)
     read = read_settings(file) if file else Settings()
     compiled = find_compiled(pipeline)
@@ -136,7 +136,12 @@ def _profile(reference: str) -> LocalProfile | ContainersProfile:
     return profile
 
 
-def _split(settings: tuple[str, ...]) -> dict[str, str]:
+def split_settings(settings: tuple[str, ...]) -> dict[str, str]:
+    """What `--set` was given, by name.
+
+    Raises:
+        UsageError: One is no NAME=VALUE, or two contradict each other (caller).
+    """
     found: dict[str, str] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")

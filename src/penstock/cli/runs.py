@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.cluster import profile_option
+from penstock.cli.cluster_runs import follow, list_on_cluster, retry, show_on_cluster, terminate
 from penstock.cli.output import (
     console,
     json_option,
@@ -29,14 +31,19 @@ if TYPE_CHECKING:
 
 @click.group(name="runs", short_help="List, show, compare and remove runs.")
 def command() -> None:
-    """List, show and compare runs, as the lineage has them; remove their files.
+    """List, show and compare runs, as the lineage has them; remove their files. With --profile: those of a cluster.
 
     \b
     Examples:
       penstock runs list
       penstock runs show flights-20260101T120000-0a1b
       penstock runs compare RUN RUN
+      penstock runs list --profile staging
     """
+
+
+for _command in (follow, retry, terminate):
+    command.add_command(_command)
 
 
 @command.command(name="list")
@@ -53,10 +60,12 @@ def command() -> None:
 @click.option("--until", type=click.DateTime(), metavar="TIME", help="Only runs that started before (UTC).")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most so many.")
 @click.option("--offset", default=0, type=click.IntRange(0), help="Pass over so many of the newest.")
+@profile_option(required=False, text="The runs of this cluster, as its Kubeflow Pipelines has them.")
 @json_option
 @click.pass_obj
 def list_(
     home: Path,
+    profile: str,
     pipeline: str,
     states: tuple[str, ...],
     text: str,
@@ -73,10 +82,18 @@ def list_(
       penstock runs list --pipeline flights --limit 5
       penstock runs list --state failed --since 2026-01-31
       penstock runs list --text train.epochs=2
+      penstock runs list --profile staging --state running
     """
     from penstock.lineage.listing import RunFilter
     from penstock.lineage.records import State
 
+    if profile:
+        if text or offset:
+            raise click.UsageError("--text and --offset are not for --profile.", click.get_current_context())
+        list_on_cluster(
+            profile, pipeline=pipeline, states=states, since=since, until=until, limit=limit, as_json=as_json
+        )
+        return
     store = open_lineage(home)
     check_pipeline(store, pipeline)
     wanted = RunFilter(
@@ -103,15 +120,20 @@ def list_(
 
 @command.command(name="show")
 @click.argument("run")
+@profile_option(required=False, text="A run of this cluster.")
 @json_option
 @click.pass_obj
-def show(home: Path, run: str, as_json: bool) -> None:
+def show(home: Path, run: str, profile: str, as_json: bool) -> None:
     """Show one run: parameters, tasks, verdicts with reasons, artifacts.
 
     \b
-    Example:
+    Examples:
       penstock runs show flights-20260101T120000-0a1b --json
+      penstock runs show 1f0c7a4e-6a3b-4f0e-9b59-0d6f6c1f2a33 --profile staging
     """
+    if profile:
+        show_on_cluster(profile, run, as_json=as_json)
+        return
     record = open_lineage(home).run(run)
     if as_json:
         print_json(record)

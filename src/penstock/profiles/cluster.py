@@ -96,21 +96,39 @@ class SecretFiles(_Closed):
 class KubeflowApi(_Closed):
     """The API server of Kubeflow Pipelines, and how to be let in."""
 
-    host: str = ""
-    """`https://kubeflow.example.com/pipeline`; empty for the Service `ml-pipeline` through the Kubernetes API."""
+    host: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")
+    """`https://kubeflow.example.com/pipeline`; empty for the Service `ml-pipeline`: through the Kubernetes API with
+    `kubeconfig`, directly otherwise."""
     auth: Literal["none", "in_cluster", "kubeconfig", "token", "cookies"] = "kubeconfig"
     """How a client proves who it is: a pod's own token, the Kubernetes API's credentials, a token, a browser's
     cookies."""
+    context: str = ""
+    """The context of the kubeconfig; the current one when empty."""
     token_file: str = ""
     """A file with a bearer token; read again at each call, for tokens that are renewed."""
     cookies_file: str = ""
-    """A file with the text of a Cookie header."""
+    """A file with the text of a Cookie header; read again at each call."""
     ca_file: str = ""
     """Certificates that the server's is checked against; the system's when empty."""
     namespace: str = "kubeflow"
     """Where Kubeflow Pipelines itself is installed."""
     multi_user: bool = False
     """Whether runs belong to a profile's namespace."""
+    cron_time_zone: str = "UTC"
+    """The one time zone in which the cluster reads cron lines: CRON_SCHEDULE_TIMEZONE of Kubeflow Pipelines' own
+    deployments `ml-pipeline` and `ml-pipeline-scheduledworkflow`."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.auth == "token" and not self.token_file:
+            raise ValueError("auth: token needs token_file, the file that the token is in")
+        if self.auth == "cookies" and not self.cookies_file:
+            raise ValueError("auth: cookies needs cookies_file, the file with the text of a Cookie header")
+        if self.auth in ("token", "cookies") and not self.host:
+            raise ValueError(f"auth: {self.auth} needs host, the URL that it is for")
+        if self.auth == "kubeconfig" and self.host:
+            raise ValueError("host: with auth: kubeconfig the way leads through the Kubernetes API; leave host out")
+        return self
 
 
 class ClusterProfile(_Closed):
