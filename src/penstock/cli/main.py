@@ -16,6 +16,7 @@ COMMANDS = {
     "run": ("penstock.cli.run", "Run a compiled pipeline on this machine."),
     "runs": ("penstock.cli.runs", "List, show, compare and remove runs; watch and retry those of a cluster."),
     "submit": ("penstock.cli.submit", "Run a pipeline on a cluster's Kubeflow Pipelines."),
+    "schedules": ("penstock.cli.schedules", "Bring a cluster's recurring runs to what Git declares."),
     "ui": ("penstock.cli.ui", "Look at all runs in a browser."),
     "report": ("penstock.cli.report", "Write everything known of a run as one HTML page."),
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),

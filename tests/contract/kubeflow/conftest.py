@@ -87,6 +87,12 @@ def name() -> str:
     return f"say-{uuid.uuid4().hex[:8]}"
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing shows late here."""
+    monkeypatch.setattr("penstock.kubeflow.schedules.applying.SETTLE_SECONDS", 0.0)
+
+
 @pytest.fixture
 def server() -> Iterator[tuple[KubeflowStandIn, str]]:
     """A stand-in of the test's own, and where it is."""
