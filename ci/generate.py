@@ -62,7 +62,7 @@ def update_manifests(check: bool) -> list[Path]:
     for environment in rendering.environments():
         rendered = rendering.render(environment, kubectl)
         stale += [path for path, text in rendered.items() if update(path, text, check)]
-        for path in rendering.leftovers(environment, rendered):
+        for path in [*rendering.leftovers(environment, rendered), *old_versions(environment)]:
             stale.append(path)
             if check:
                 print(f"{path.relative_to(ROOT)} would not be generated")
@@ -70,6 +70,14 @@ def update_manifests(check: bool) -> list[Path]:
                 path.unlink()
                 print(f"removed {path.relative_to(ROOT)}")
     return stale
+
+
+def old_versions(environment: str) -> list[Path]:
+    """Versions of pipelines that dev no longer has; elsewhere, they are kept: they have run, and may run again."""
+    if environment != "dev":
+        return []
+    current = {path for name in rendering.pipelines("dev") for path in rendering.compile_pipeline("dev", name)}
+    return sorted(set((rendering.MANIFESTS / "dev" / "versions").glob("*.yaml")) - current)
 
 
 def generated() -> Iterator[tuple[Path, str]]:
@@ -89,6 +97,9 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield page, documents.with_section(_with(page, "keys", keys), "profile", profile)
     yield ROOT / "README.md", _with(ROOT / "README.md", "components", documents.component_list(_staged(interfaces)))
     yield ROOT / "CLI.md", cli_reference()
+    # Other environments get what ci/promote brings them.
+    for name in rendering.pipelines("dev"):
+        yield from rendering.compile_pipeline("dev", name).items()
 
 
 def cli_reference() -> str:

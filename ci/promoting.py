@@ -3,18 +3,17 @@
     ci/promote staging --image control=registry.example.com/penstock/control@sha256:... --image runtime=...
     ci/promote production --from staging
 
-It writes the digests into the overlay and its profile.yaml, compiles the pipelines for that profile into
-manifests/<environment>/pipelines and versions, and renders manifests/<environment>/platform. Nothing is applied:
-Argo CD or Flux does that, from Git. The same call again changes nothing.
+It writes the digests into the overlay and its profile.yaml, compiles the pipelines for that profile, and renders
+manifests/<environment> again. Nothing is applied: Argo CD or Flux does that, from Git. The same call again changes
+nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -48,11 +47,13 @@ def main() -> int:
         "--image", action="append", default=[], metavar="NAME=IMAGE", help=f"by digest; {', '.join(names)}"
     )
     parser.add_argument("--from", dest="source", default="", help="the environment whose images are taken")
-    parser.add_argument("--pipeline", action="append", default=[], help="all when none is named")
+    parser.add_argument(
+        "--pipeline", action="append", default=[], help="those that are there already when none is named"
+    )
     arguments = parser.parse_args()
     environment = known(arguments.environment)
     images = read_images(arguments.image, names)
-    pipelines = arguments.pipeline or sorted(path.parent.name for path in ROOT.glob("pipelines/*/pipeline.py"))
+    pipelines = arguments.pipeline or rendering.pipelines(environment)
     if arguments.source:
         images = {**images_of(known(arguments.source)), **images}
         check_sources(arguments.source, pipelines)
@@ -129,7 +130,8 @@ def pin(environment: str, images: Mapping[str, str]) -> list[Path]:
         # A digest is pulled; only what was loaded onto the nodes is not.
         text = re.sub(r"(?m)^image_pull_policy: Never$", "image_pull_policy: IfNotPresent", text)
     indented = "".join(f"  {line}\n" for line in listed.splitlines())
-    return [path for path, new in ((overlay, _OVERLAY + indented), (profile, text)) if _write(path, new)]
+    changes = {profile: text} | ({overlay: _OVERLAY + indented} if images.keys() & OF_PLATFORM.keys() else {})
+    return [path for path, new in changes.items() if _write(path, new)]
 
 
 def compile_pipelines(environment: str, names: Sequence[str]) -> list[Path]:
@@ -138,7 +140,12 @@ def compile_pipelines(environment: str, names: Sequence[str]) -> list[Path]:
     Raises:
         BadInput: A pipeline cannot be compiled for this cluster (the pipeline's author).
     """
-    return [path for name in names for path, text in _compiled(environment, name) if _write(path, text)]
+    return [
+        path
+        for name in names
+        for path, text in rendering.compile_pipeline(environment, name).items()
+        if _write(path, text)
+    ]
 
 
 def check_sources(environment: str, names: Sequence[str]) -> None:
@@ -148,26 +155,10 @@ def check_sources(environment: str, names: Sequence[str]) -> None:
         BadInput: The sources are others than those that were promoted there (caller).
     """
     for name in names:
-        for path, text in _compiled(environment, name):
+        for path, text in rendering.compile_pipeline(environment, name).items():
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 hint = f"Check out the commit that is in {environment}, or promote this one there first"
                 raise BadInput(f"{name}: what is compiled here is not what {environment} runs", hint)
-
-
-def _compiled(environment: str, name: str) -> Iterator[tuple[Path, str]]:
-    """The resources of a pipeline for an environment's cluster, each with its file."""
-    command = [ROOT / ".venv" / "bin" / "penstock", "compile", name, "--target", "kubernetes"]
-    done = subprocess.run([*command, "--profile", environment], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BadInput(done.stderr.strip().removeprefix("penstock: "))
-    header, _, body = done.stdout.partition("\n")
-    for text in body.split("\n---\n"):
-        thing = yaml.safe_load(text)
-        folder = "versions" if thing["kind"] == "PipelineVersion" else "pipelines"
-        yield (
-            rendering.MANIFESTS / environment / folder / f"{thing['metadata']['name']}.yaml",
-            f"{header}\n{text.rstrip()}\n",
-        )
 
 
 def render(environment: str) -> list[Path]:

@@ -1,7 +1,7 @@
 """From kustomize/ to manifests/: what each environment's cluster gets, one file an object, to be reviewed as it is.
 
-`manifests/<environment>/platform` is rendered from the overlay. Beside it, `pipelines` and `versions` hold compiled
-pipelines, which ci/promote puts there.
+`manifests/<environment>/platform` is rendered from the overlay. Beside it, `pipelines` and `versions` hold the compiled
+pipelines as Kubernetes resources; the overlay's own folder `pipelines` holds them as the recurring runs take them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from typing import Any
 
 import yaml
 
+from penstock.authoring.compiling import compile_for
+from penstock.authoring.discovery import find_pipelines
+from penstock.authoring.kubernetes_resources import resources_text
+from penstock.profiles.cluster import ClusterProfile
+from penstock.profiles.reading import read_profile
 from penstock.sdk import BadInput
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,6 +80,36 @@ def render(environment: str, kubectl: Path) -> dict[Path, str]:
         if path in files:
             raise BadInput(f"kustomize/overlays/{environment}: two objects would be {path.relative_to(ROOT)}")
         files[path] = _HEADER.format(environment=environment) + text.rstrip("\n") + "\n"
+    return files
+
+
+def pipelines(environment: str) -> list[str]:
+    """The pipelines that are delivered to an environment, by name."""
+    return sorted(path.stem for path in (OVERLAYS / environment / "pipelines").glob("*.yaml"))
+
+
+def compile_pipeline(environment: str, name: str) -> dict[Path, str]:
+    """Compile a pipeline for an environment's cluster.
+
+    Returns:
+        Its files with their text: compiled, and as a Pipeline and a PipelineVersion.
+
+    Raises:
+        BadInput: There is no such pipeline, or it cannot be compiled for this cluster (the pipeline's author).
+    """
+    folder = find_pipelines(ROOT).get(name)
+    if folder is None:
+        raise BadInput(f"there is no pipeline {name!r}", f"There are: {', '.join(find_pipelines(ROOT))}")
+    profile = read_profile(OVERLAYS / environment / "profile.yaml")
+    if not isinstance(profile, ClusterProfile):
+        raise BadInput(f"kustomize/overlays/{environment}/profile.yaml is no cluster's")
+    compiled = compile_for(folder, profile)
+    files = {OVERLAYS / environment / "pipelines" / f"{name}.yaml": compiled.text}
+    header, _, body = resources_text(compiled, profile).partition("\n")
+    for text in body.split("\n---\n"):
+        thing = yaml.safe_load(text)
+        kind = "versions" if thing["kind"] == "PipelineVersion" else "pipelines"
+        files[MANIFESTS / environment / kind / f"{thing['metadata']['name']}.yaml"] = f"{header}\n{text.rstrip()}\n"
     return files
 
 

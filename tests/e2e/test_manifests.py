@@ -15,6 +15,7 @@ from tests.servers.kubernetes import Cluster, crds
 pytestmark = pytest.mark.cluster
 
 CRDS = ("prometheus-operator/v0.93.0", "kubeflow-pipelines/2.17.0", "istio/1.27.1")
+PARTS = ("platform", "pipelines", "versions")
 BASELINE = {"pod-security.kubernetes.io/enforce": "baseline", "pod-security.kubernetes.io/warn": "restricted"}
 
 
@@ -25,8 +26,9 @@ def environment(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[st
     cluster.install(*crds(*CRDS))
     kubeflow = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kubeflow", "labels": BASELINE}}
     cluster.apply(kubeflow)
-    folder = MANIFESTS / name
-    cluster.kubectl("apply", "--server-side", "--validate=strict", "--recursive", "-f", str(folder))
+    for part in PARTS:
+        folder = str(MANIFESTS / name / part)
+        cluster.kubectl("apply", "--server-side", "--validate=strict", "--recursive", "-f", folder)
     yield name
     kept = [thing for thing in objects(name) if thing["kind"] != "Namespace"]
     cluster.kubectl("delete", "--wait=false", "-f", "-", text=yaml.safe_dump_all(kept))
