@@ -13,6 +13,7 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,7 +24,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.servers.processes import free_port, serving
+from tests.servers.processes import WAIT_SECONDS, free_port, serving
 from tests.servers.tools import ROOT, tools
 
 if TYPE_CHECKING:
@@ -99,7 +100,11 @@ class Cluster:
         """Install CustomResourceDefinitions from files or folders, and wait until they are served."""
         files = [option for path in crds for option in ("-f", str(path))]
         names = self.kubectl("apply", "--server-side", "--recursive", "-o", "name", *files).split()
-        self.kubectl("wait", "--for=condition=established", "--timeout=60s", *names)
+        # kubectl gives up at once on one that has no status yet.
+        end = time.monotonic() + WAIT_SECONDS
+        while (done := self.try_kubectl("wait", "--for=condition=established", "--timeout=60s", *names)).returncode:
+            assert time.monotonic() < end, done.stderr
+            time.sleep(0.2)
 
     def kubectl(self, *arguments: str, text: str = "", token: str = ADMINISTRATOR) -> str:
         """Call kubectl; a failure is an AssertionError with what it said."""
