@@ -29,6 +29,10 @@ class Request:
     task: TaskKind | None = None
     drop: tuple[str, ...] = ()
     query: str = ""
+    encoding: str = ""
+    """How the bytes of a CSV are letters; found when empty."""
+    delimiter: str = ""
+    """What separates the values of a CSV; found when empty."""
     force: bool = False
 
 
@@ -64,7 +68,13 @@ def start(request: Request, root: Path, progress: Progress = lambda *_: None) ->
     name = check_name(request.name)
     folder = check_place(root, name.replace("-", "_"), force=request.force)
     address = _lasting(request.data, request.query)
-    sniffed = sniff(address, query=request.query, progress=lambda done, total: progress("reading", done, total))
+    sniffed = sniff(
+        address,
+        query=request.query,
+        encoding=request.encoding,
+        delimiter=request.delimiter,
+        progress=lambda done, total: progress("reading", done, total),
+    )
     names = safe_names(sniffed.table.column_names)
     safe = {original: name for name, original in names.items()}
     source = sniffed.source.renamed({name: original for name, original in names.items() if name != original})

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 )
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column to leave out; may be repeated.")
 @click.option("--query", default="", metavar="SQL", help="What to ask a database for; --data is its SQLAlchemy URL.")
+@click.option("--encoding", default="", metavar="NAME", help="A CSV's encoding, such as cp1252; found by default.")
+@click.option("--delimiter", default="", metavar="MARK", help="What separates a CSV's values; found by default.")
 @click.option("--force", is_flag=True, help="Replace a pipeline that init made and nobody has changed.")
 @json_option
 def command(
@@ -39,6 +41,8 @@ def command(
     task: str | None,
     drop: tuple[str, ...],
     query: str,
+    encoding: str,
+    delimiter: str,
     force: bool,
     as_json: bool,
 ) -> int:
@@ -54,7 +58,8 @@ def command(
     """
     from penstock.authoring.starting import Request, start
 
-    request = Request(name, data, label, time_column, key, task, drop, query, force)  # type: ignore[arg-type]
+    asked = (name, data, label, time_column, key, task, drop, query, encoding, _mark(delimiter), force)
+    request = Request(*asked)  # type: ignore[arg-type]
     with _progress(shown=not as_json) as progress:
         started = start(request, _root(), progress)
     if as_json:
@@ -62,6 +67,15 @@ def command(
     else:
         _show(name, started)
     return 0
+
+
+def _mark(delimiter: str) -> str:
+    """One character; a tab may be written as a shell lets it be."""
+    mark = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
+    if len(mark) > 1 or mark in ("\n", "\r", '"'):
+        why = f"{delimiter!r} is not one character that can separate values."
+        raise click.BadParameter(why, param_hint="--delimiter")
+    return mark
 
 
 def _root() -> Path:

@@ -141,8 +141,13 @@ def _decodes(content: bytes, encoding: str) -> bool:
     return True
 
 
-def find_dialect(content: bytes, where: str) -> Dialect:
+def find_dialect(content: bytes, where: str, delimiter: str = "") -> Dialect:
     """Find how a CSV is written, from the beginning of its UTF-8.
+
+    Args:
+        content: The text.
+        where: Names it in messages.
+        delimiter: What separates its values; found when empty.
 
     Raises:
         BadInput: It is empty (author of the data).
@@ -153,16 +158,21 @@ def find_dialect(content: bytes, where: str) -> Dialect:
     text = sample.decode("utf-8-sig", errors="replace")
     if not text.strip():
         raise BadInput(f"{where}: is empty", "Give a table with rows")
-    parsed = {delimiter: _parse(text, delimiter) for delimiter in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda mark: _evenness(parsed[mark]))
-    if len(parsed[delimiter][0]) == 1:  # a space is in every text, so it comes last
-        parsed[" "] = _parse(text, " ")
-        delimiter = " " if _evenness(parsed[" "])[0] == 1 and len(parsed[" "]) > 1 else delimiter
-    rows = parsed[delimiter]
+    delimiter = delimiter or _delimiter(text)
+    rows = _parse(text, delimiter)
     padded = sum(any(cell != cell.strip(" ") for cell in row) for row in rows[1:])
     strip = padded * 20 > len(rows[1:])
     header = _only_first_quoted(text, rows) or _has_header([[cell.strip() for cell in row] for row in rows])
     return Dialect(delimiter, header, strip)
+
+
+def _delimiter(text: str) -> str:
+    parsed = {mark: _parse(text, mark) for mark in DELIMITERS}
+    best = max(DELIMITERS, key=lambda mark: _evenness(parsed[mark]))
+    if len(parsed[best][0]) == 1:  # a space is in every text, so it comes last
+        spaced = _parse(text, " ")
+        best = " " if _evenness(spaced)[0] == 1 and len(spaced) > 1 else best
+    return best
 
 
 def _parse(text: str, delimiter: str) -> list[list[str]]:

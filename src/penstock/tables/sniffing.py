@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from penstock.sdk import BadInput
+from penstock.sdk.params import explain
 from penstock.tables.delimited import header_of
 from penstock.tables.dialects import find_dialect
 from penstock.tables.files import find_files
@@ -70,6 +73,8 @@ def sniff(
     address: str,
     *,
     query: str = "",
+    encoding: str = "",
+    delimiter: str = "",
     without: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Sniffed:
@@ -78,6 +83,8 @@ def sniff(
     Args:
         address: A file, a directory, a pattern or a URL; with `query`, the SQLAlchemy URL of a database.
         query: What to ask the database for.
+        encoding: How the bytes of a CSV are letters, by Python's name; found when empty.
+        delimiter: What separates the values of a CSV; found when empty.
         without: Columns to leave out, by their names in the file.
         progress: Told the columns done and in all, as often as there is news.
 
@@ -85,17 +92,27 @@ def sniff(
         BadInput: There is no table, or none that can be read (who gave the address).
         PenstockError: It cannot be reached (operator).
     """
-    source = Source(uri=address, query=query)
+    given = {name: value for name, value in (("encoding", encoding), ("delimiter", delimiter)) if value}
+    source = _declared(address, query, given)
     with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
         files = fetch_files(find_files(_NAME, source), Path(folder))
         found = _Found()
         source = _with_format(source, files[0][1])
         _refuse_mixture(source, files)
         if format_of(files[0][1], source) == "csv":
-            source = _sniff_texts(source, files, without, found, progress)
+            texts = UnknownTexts(files, f"source {_NAME!r}", encoding)
+            source = _with_dialect(source, texts, found, given)
+            source = _sniff_texts(source, texts, without, found, progress)
         else:
             _take_typed(source, files, without, found)
     return _finish(source, found)
+
+
+def _declared(address: str, query: str, given: Mapping[str, str]) -> Source:
+    try:
+        return Source.model_validate({"uri": address, "query": query, **given})
+    except ValidationError as error:
+        raise BadInput(explain(error, Source)) from None
 
 
 def _with_format(source: Source, path: Path) -> Source:
@@ -126,14 +143,12 @@ def _refuse_mixture(source: Source, files: Sequence[tuple[str, Path]]) -> None:
 
 def _sniff_texts(
     source: Source,
-    files: Sequence[tuple[str, Path]],
+    texts: UnknownTexts,
     without: Sequence[str],
     found: _Found,
     progress: Callable[[int, int], None],
 ) -> Source:
     """Read CSV, some columns at a time, and guess what each is."""
-    texts = UnknownTexts(files, f"source {_NAME!r}")
-    source = _with_dialect(source, texts, found)
     names = header_of(texts.first, source)
     for column in without:
         require_column(column, names, texts.first.where)
@@ -180,9 +195,9 @@ def _typed(column: pa.ChunkedArray) -> tuple[Guess, pa.ChunkedArray, Rows, Rows]
     return guessed, column, wild, [] if guessed.forms else stray
 
 
-def _with_dialect(source: Source, texts: UnknownTexts, found: _Found) -> Source:
-    dialect = find_dialect(texts.first.content, texts.first.where)
-    if texts.encoding not in ("utf-8", "utf-16"):
+def _with_dialect(source: Source, texts: UnknownTexts, found: _Found, given: Mapping[str, str]) -> Source:
+    dialect = find_dialect(texts.first.content, texts.first.where, given.get("delimiter", ""))
+    if "encoding" not in given and texts.encoding not in ("utf-8", "utf-16"):
         found.notes.append(Note("", f"the text is not UTF-8; it is read as {texts.encoding}"))
     if not dialect.header:
         what = "the first line looks like a row, so the columns are called column_1, column_2, ..."

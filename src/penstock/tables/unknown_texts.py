@@ -28,12 +28,13 @@ Rows = Sequence[int]
 class UnknownTexts:
     """All texts, in the order of the files."""
 
-    def __init__(self, files: Sequence[tuple[str, Path]], where: str) -> None:
+    def __init__(self, files: Sequence[tuple[str, Path]], where: str, encoding: str = "") -> None:
         """Look at every text once.
 
         Args:
             files: Address (for messages) and path of each.
             where: Names the source in messages.
+            encoding: That of all texts; found when empty.
 
         Raises:
             BadInput: One is no text, or not in the encoding of the others (who gave the address).
@@ -41,7 +42,7 @@ class UnknownTexts:
         self._files = [(f"{where}: {uri}", path) for uri, path in files]
         self._kept: list[Text] = []
         self._whole = True
-        self.encoding = ""
+        self.encoding = encoding
         """That of all texts; empty before the first."""
         self.size = 0
         """Of all texts [bytes]."""
@@ -50,11 +51,11 @@ class UnknownTexts:
         plain = True  # so far, so that every encoding but those of two bytes a letter will do
         for name, path in self._files:
             for text in read_texts(path, "", name, SUFFIXES):
-                encoding, ascii_only = find_encoding(text.content, text.where), text.content.isascii()
+                found, ascii_only = encoding or find_encoding(text.content, text.where), text.content.isascii()
                 if plain or not self.encoding:
-                    self.encoding = encoding
-                elif encoding != self.encoding and not ascii_only:
-                    what = f"is {encoding}, where files before it are {self.encoding}"
+                    self.encoding = found
+                elif found != self.encoding and not ascii_only:
+                    what = f"is {found}, where files before it are {self.encoding}"
                     raise BadInput(f"{text.where}: {what}", "Save all files of a table in one encoding")
                 plain &= ascii_only
                 self._keep(Text(text.where, decode(text.content, self.encoding, text.where)))

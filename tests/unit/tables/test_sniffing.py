@@ -322,3 +322,17 @@ def test_progress_is_told(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     sniffed(tmp_path, "a,b\n1,2\n", progress=lambda done, of: told.append((done, of)))
     assert told[-1] == (2, 2)
+
+
+def test_what_is_given_is_not_guessed(tmp_path: Path) -> None:
+    content = "a~b\n1~caf\u00e9\n2~x,y,z\n".encode("cp850")
+    found = sniffed(tmp_path, content, encoding="cp850", delimiter="~")
+    assert found.table.to_pydict() == {"a": [1, 2], "b": ["caf\u00e9", "x,y,z"]}
+    assert (found.source.encoding, found.source.delimiter, found.notes) == ("cp850", "~", ())
+    with pytest.raises(BadInput, match=r"line 2, byte 9: byte 0x82 is not UTF-8\. Declare its encoding"):
+        sniff(f"{tmp_path}/table.csv", encoding="utf-8", delimiter="~")
+
+
+def test_an_encoding_that_nobody_knows(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^encoding: .*'nonsuch' is no encoding of text that Python knows"):
+        sniffed(tmp_path, "a\n1\n", encoding="nonsuch")
