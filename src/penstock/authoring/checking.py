@@ -16,7 +16,8 @@ from penstock.authoring.compiling import build_pipeline, check_compiled, load_bu
 from penstock.authoring.config import CONFIG_FILE, Config, read_config, shown
 from penstock.authoring.discovery import COMPILED_FILE, load_check
 from penstock.authoring.pipeline import Pipeline, Task
-from penstock.authoring.placing import on_laptop
+from penstock.authoring.placing import on_cluster, on_laptop
+from penstock.profiles.cluster import ClusterProfile
 from penstock.sdk import BadInput, ComponentSpec, Params, PenstockError
 from penstock.sdk.checking import Check, Known, Problem
 
@@ -47,12 +48,13 @@ class Checked:
     """What was seen, for people: `ingest: 336,776 rows`."""
 
 
-def check_pipeline(folder: Path, *, data: bool = False) -> Checked:
+def check_pipeline(folder: Path, *, data: bool = False, profile: ClusterProfile | None = None) -> Checked:
     """Check one pipeline; nothing is run and nothing is written.
 
     Args:
         folder: Its folder.
         data: Whether to look at all rows of its sources, rather than at the first.
+        profile: A cluster that must have what the tasks ask for.
 
     Returns:
         Every problem, each once, in the order in which the pipeline would meet them.
@@ -70,6 +72,8 @@ def check_pipeline(folder: Path, *, data: bool = False) -> Checked:
     for task, check in _run_checks(pipeline, config, data=data):
         found += [_placed(config, task, problem) for problem in check.problems]
         facts += [f"{task.name}: {fact}" for fact in check.facts]
+    if profile:
+        found += _unplaced(config, profile, pipeline, where)
     found = list(dict.fromkeys(found))
     if not found:
         found += _stale(folder, where)
@@ -93,6 +97,21 @@ def _run_checks(pipeline: Pipeline, config: _Lenient, *, data: bool) -> Iterator
             at.problem(text=f"the check of {task.spec.name} fails: {type(error).__name__}: {error}")
         known |= {(name, output): facts for output, facts in at.outputs.items()}
         yield task, at
+
+
+def _unplaced(config: Config, profile: ClusterProfile, pipeline: Pipeline, where: str) -> list[Finding]:
+    """What tasks ask for and the cluster does not have, task by task."""
+    found: list[Finding] = []
+    try:
+        place = on_cluster(config, profile, "")
+    except BadInput as error:
+        return _findings(error, where)
+    for name, spec in pipeline.components.items():
+        try:
+            place(name, spec)
+        except BadInput as error:
+            found += _findings(error, where)
+    return found
 
 
 def _stale(folder: Path, where: str) -> list[Finding]:

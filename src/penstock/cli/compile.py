@@ -70,8 +70,7 @@ def _elsewhere(folders: list[Path], check: bool, target: str, profile: str, outp
     """Compile into another file than `compiled.yaml`, or onto standard output."""
     from penstock.authoring.compiling import compile_for, compile_whole, diff
     from penstock.authoring.kubernetes_resources import resources_text
-    from penstock.profiles.cluster import ClusterProfile
-    from penstock.profiles.reading import find_profile
+    from penstock.profiles.reading import find_cluster
     from penstock.sdk import BadInput
     from penstock.sdk.entry import write_atomically
 
@@ -80,10 +79,7 @@ def _elsewhere(folders: list[Path], check: bool, target: str, profile: str, outp
     path = Path(output) if output and output != "-" else None
     if check and path is None:
         raise click.UsageError("--check wants the file to look at: --output PATH.", click.get_current_context())
-    cluster = find_profile(profile) if profile else None
-    if cluster is not None and not isinstance(cluster, ClusterProfile):
-        hint = f"What `penstock compile {folders[0].name}` writes runs there as it is"
-        raise BadInput(f"the profile {profile!r} is no cluster's, and needs no compiling for it", hint)
+    cluster = find_cluster(profile) if profile else None
     compiled = compile_for(folders[0], cluster) if cluster else compile_whole(folders[0])
     text = compiled.text if target == "kfp" else resources_text(compiled, cluster)
     if path is None:

@@ -50,6 +50,19 @@ def find_profile(reference: str) -> Profile:
     raise BadInput(f"there is no profile {reference!r}", f"There are: {', '.join(known)}; or name a file")
 
 
+def find_cluster(reference: str) -> ClusterProfile:
+    """Find the profile of a cluster, as `find_profile` does.
+
+    Raises:
+        BadInput: There is none, or it is no cluster's (caller).
+    """
+    profile = find_profile(reference)
+    if not isinstance(profile, ClusterProfile):
+        hint = "What `penstock compile` writes without a profile runs there as it is"
+        raise BadInput(f"the profile {reference!r} is no cluster's", hint)
+    return profile
+
+
 def read_profile(path: Path) -> Profile:
     """Read a profile's file.
 

@@ -8,6 +8,7 @@ import pytest
 from penstock.authoring import checking
 from penstock.authoring.checking import Finding, check_pipeline
 from penstock.authoring.compiling import write_compiled
+from tests.unit.authoring.clusters import SERVING, profile
 from tests.unit.authoring.conftest import BUILD, VALUES
 
 
@@ -96,3 +97,27 @@ def test_values_that_are_known_only_while_it_runs_are_no_problem(write_pipeline:
     folder = write_pipeline(build=LOOP, values=values.replace("train: {retries", "read: {retries"))
     assert said(folder) == ["compiled.yaml: is missing; make it: penstock compile small"]
     assert looked_at == [("reader", {}), ("judge", {})]
+
+
+def test_what_a_cluster_does_not_have_is_told_task_by_task(write_pipeline: Any, tmp_path: Path) -> None:
+    lines = "  judge: {node_pool: gpus}\n  read: {accelerator_count: 2, node_pool: cpu}\n"
+    folder = write_pipeline(values=VALUES + lines)
+    write_compiled(folder)
+    assert said(folder) == []
+    cluster = profile(tmp_path, images={"serving": SERVING})
+    assert said(folder, profile=cluster) == [
+        f"{tmp_path}/profile.yaml:3: images.runtime: is missing, and task 'read' runs in it. Name it by digest: "
+        "`runtime: registry.example.com/penstock/runtime@sha256:...`",
+        f"{tmp_path}/profile.yaml:3: images.runtime: is missing, and task 'train' runs in it. Name it by digest: "
+        "`runtime: registry.example.com/penstock/runtime@sha256:...`",
+        f"pipeline.yaml:15: execution.judge.node_pool: {tmp_path}/profile.yaml has no node pool 'gpus'; "
+        "known: cpu, discovered, eks-a10g, gke-l4, karpenter, mig",
+        f"{tmp_path}/profile.yaml:3: images.runtime: is missing, and task 'train_again' runs in it. Name it by digest: "
+        "`runtime: registry.example.com/penstock/runtime@sha256:...`",
+    ]
+    assert said(folder, profile=profile(tmp_path)) == [
+        "pipeline.yaml:16: execution.read.accelerator_count: the node pool 'cpu' has no accelerators. Name a pool that "
+        "has some, or leave this out",
+        f"pipeline.yaml:15: execution.judge.node_pool: {tmp_path}/profile.yaml has no node pool 'gpus'; "
+        "known: cpu, discovered, eks-a10g, gke-l4, karpenter, mig",
+    ]
