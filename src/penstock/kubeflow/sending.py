@@ -13,6 +13,7 @@ import base64
 import binascii
 import json
 import logging
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ PATIENCE_SECONDS = 30.0
 _NOT_NOW = frozenset({429, 502, 503, 504})
 _NOT_TAKEN = frozenset({429})
 """Codes by which a server says that it did nothing."""
+_DENIED = re.compile(r".*PermissionDenied: (.+?)(?: with reason: .*)?$")
+"""The innermost reason, out of a chain of messages that each repeat the ones inside."""
 _LONGEST = 400
 """Characters of a server's own message that are shown."""
 
@@ -163,7 +166,7 @@ class Sender:
             return f"{where} wants credentials, and kubeflow.auth in the profile is none", ""
         if answer.status_code == 403:
             return f"{where} does not allow this with {credentials}: {_message(answer)}", ""
-        return f"{where} does not take {credentials}", "Have they expired? Get new ones"
+        return f"{where} does not take {credentials}", "Expired, or made for another server (audience)? Get new ones"
 
 
 class _Again(PenstockError):
@@ -201,6 +204,8 @@ def _message(answer: httpx.Response) -> str:
     if isinstance(body, dict):
         body = body.get("message") or body.get("error_message") or body.get("error") or body.get("error_details") or ""
     text = " ".join(str(body).split())
+    if denied := _DENIED.search(text):
+        text = denied[1]
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

@@ -52,7 +52,10 @@ def test_a_token_is_read_again_at_each_call(server: tuple[KubeflowStandIn, str],
     stand_in.lets_in = "first"
     assert kubeflow.recurring_runs() == []
     stand_in.lets_in = "second"
-    with pytest.raises(Refused, match=r"does not take the token in .*token. Have they expired\? Get new ones"):
+    with pytest.raises(
+        Refused,
+        match=r"does not take the token in .*token. Expired, or made for another server \(audience\)\? Get new ones",
+    ):
         kubeflow.recurring_runs()
     token.write_text("second\n")
     assert kubeflow.recurring_runs() == []
@@ -86,6 +89,12 @@ def test_cookies_are_sent_and_a_login_page_is_a_refusal(server: tuple[KubeflowSt
     kubeflow = client(url, auth="cookies", cookies_file=str(cookies))
     kubeflow.recurring_runs()
     assert stand_in.requests[-1][2]["cookie"] == "authservice_session=abc; other=d"
+    denied = (
+        "Failed to list runs: Check access: PermissionDenied: User 'a' is not authorized with reason: (request: &R{})"
+    )
+    stand_in.failures.append(JSONResponse({"code": 7, "message": denied}, 403))
+    with pytest.raises(Refused, match=r"does not allow this with the cookies in .*: User 'a' is not authorized$"):
+        kubeflow.recurring_runs()
     for page in (RedirectResponse("https://login.example.com/", 302), HTMLResponse("<form>"), HTMLResponse("no", 403)):
         stand_in.failures.append(page)
         with pytest.raises(Refused, match=r"cookies in .*cookies"):
