@@ -46,7 +46,7 @@ def list_on_cluster(
         return
     now = datetime.now(UTC)
     rows = [
-        [run.run_id, str(run.state).lower(), _when(run.created_at), seconds(run.seconds(now)), run.display_name]
+        [run.run_id, run.state.word, _when(run.created_at), seconds(run.seconds(now)), run.display_name]
         for run in found
     ]
     print_table(["run", "state", "started (UTC)", "seconds", "name"], rows, right=["seconds"], whole=["run"])
@@ -87,7 +87,7 @@ def show_on_cluster(profile: str, run_id: str, *, as_json: bool) -> None:
         print_json(document(kubeflow, run))
         return
     out = console()
-    out.print(f"[bold]{run.run_id}[/bold]  {run.state}, {_when(run.created_at)} UTC", soft_wrap=True)
+    out.print(f"[bold]{run.run_id}[/bold]  {run.state.word}, {_when(run.created_at)} UTC", soft_wrap=True)
     out.print(f"{run.display_name}\n", markup=False, soft_wrap=True)
     parameters = sorted(run.runtime_config.parameters.items())
     if parameters:

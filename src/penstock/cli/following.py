@@ -102,7 +102,7 @@ def conclude(kubeflow: Kubeflow, run: Run, profile: str, *, as_json: bool) -> in
     if run.error.message:
         console().print(f"\n{' '.join(run.error.message.split())}", markup=False, soft_wrap=True)
     took = seconds(run.seconds(datetime.now(UTC)))
-    console().print(f"\nrun      {run.run_id}  {run.state}  {took} s", soft_wrap=True)
+    console().print(f"\nrun      {run.run_id}  {run.state.word}  {took} s", soft_wrap=True)
     if run.state is RunState.FAILED:
         console().print(f"again    penstock runs retry {run.run_id} --profile {profile}", soft_wrap=True)
     return code
@@ -111,7 +111,7 @@ def conclude(kubeflow: Kubeflow, run: Run, profile: str, *, as_json: bool) -> in
 def show_tasks(kubeflow: Kubeflow, run: Run) -> None:
     """Print the tasks of a run, the failed ones with the reason."""
     tasks = document(kubeflow, run)["tasks"]
-    rows = [[task["name"], task["state"].lower(), seconds(task["seconds"]), task["why"]] for task in tasks]
+    rows = [[task["name"], task["state"].word, seconds(task["seconds"]), task["why"]] for task in tasks]
     print_table(["task", "state", "seconds", ""], rows, right=["seconds"])
 
 

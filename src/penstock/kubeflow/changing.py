@@ -16,7 +16,7 @@ def terminate(kubeflow: Kubeflow, run_id: str) -> None:
     """
     run = kubeflow.run(run_id)
     if run.state.ended:
-        raise BadInput(f"the run {run_id} has ended: {run.state}")
+        raise BadInput(f"the run {run_id} has ended: {run.state.word}")
     kubeflow.terminate(run_id)
 
 
@@ -30,5 +30,5 @@ def retry(kubeflow: Kubeflow, run_id: str) -> None:
     run = kubeflow.run(run_id)
     if run.state not in (RunState.FAILED, RunState.CANCELED):
         way = "Submit it again" if run.state.ended else "Wait until it has ended: penstock runs follow"
-        raise BadInput(f"the run {run_id} is {run.state}, and only what failed can go on", way)
+        raise BadInput(f"the run {run_id} is {run.state.word}, and only what failed can go on", way)
     kubeflow.retry(run_id)

@@ -34,6 +34,11 @@ class RunState(StrEnum):
         """Whether nothing more comes of it by itself."""
         return self in (RunState.SUCCEEDED, RunState.SKIPPED, RunState.FAILED, RunState.CANCELED)
 
+    @property
+    def word(self) -> str:
+        """What people read."""
+        return "unknown" if self is RunState.UNKNOWN else self.lower()
+
     @classmethod
     def _missing_(cls, value: object) -> RunState:
         return cls.UNKNOWN

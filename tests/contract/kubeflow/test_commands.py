@@ -37,7 +37,7 @@ def test_a_run_is_submitted_and_watched(server: tuple[KubeflowStandIn, str], sta
     assert (run["display_name"], run["service_account"]) == ("a trial", "pipeline-runner")
     assert [e["display_name"] for e in stand_in.experiments.values()] == ["trials"]
     assert next(iter(stand_in.contents.values())) == (REPOSITORY / COMPILED).read_bytes()
-    assert f"run      {run['run_id']}  SUCCEEDED" in done.stdout
+    assert f"run      {run['run_id']}  succeeded" in done.stdout
 
 
 def test_a_pipeline_is_compiled_for_the_cluster_that_it_is_submitted_to(
