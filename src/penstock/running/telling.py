@@ -5,7 +5,6 @@ Runs in every environment, so it imports the SDK only.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -15,15 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 from penstock.sdk.entry import TaskResult
-from penstock.sdk.errors import BadInput, ExitCode, PenstockError
+from penstock.sdk.errors import BadInput, ExitCode, PenstockError, explain_disk
 
 _PROGRESS_SECONDS = 0.1
-_FULL = {
-    errno.ENOSPC: "no space is left on the disk",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "a file may not grow that large",
-    errno.EROFS: "the file system is read-only",
-}
 
 
 class Report:
@@ -60,8 +53,8 @@ class Report:
             return code
         if isinstance(error, PenstockError):
             line, code = str(error), int(error.exit_code)
-        elif isinstance(error, OSError) and error.errno in _FULL:
-            line, code = f"{_FULL[error.errno]} ({error.filename or 'while writing'})", int(ExitCode.ERROR)
+        elif known := explain_disk(error):
+            line, code = str(known), int(ExitCode.ERROR)
         elif isinstance(error, MemoryError):
             line, code = "ran out of memory", int(ExitCode.ERROR)
         else:
