@@ -65,7 +65,7 @@ def command(home: Path, flights: Path, *arguments: str, compiled: Path = COMPILE
     return [*head, *(part for setting in settings for part in ("--set", setting)), *arguments]
 
 
-def run(home: Path, flights: Path, *arguments: str, compiled: Path = COMPILED) -> Ran:
+def run(home: Path, flights: Path, *arguments: str, compiled: Path = COMPILED, seconds: float = 300) -> Ran:
     """Run the pipeline to its end."""
     done = subprocess.run(
         command(home, flights, *arguments, compiled=compiled),
@@ -73,7 +73,7 @@ def run(home: Path, flights: Path, *arguments: str, compiled: Path = COMPILED) -
         text=True,
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": f"{REPOSITORY}/src"},
-        timeout=300,
+        timeout=seconds,
         check=False,
     )
     return Ran(done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr)

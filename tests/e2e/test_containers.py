@@ -24,6 +24,7 @@ from penstock.running.home import Home
 from penstock.running.report import report
 from penstock.running.runner import run_pipeline
 from penstock.sdk import BadInput
+from tests.e2e import flights_sample
 from tests.e2e.tiny_pipeline import HERE, digests, run, start, states, write_pipeline
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -312,3 +313,22 @@ def test_limits_reach_the_kernel(engine: docker.DockerClient, home: Path, tmp_pa
     assert seen[0]["Memory"] == seen[0]["MemorySwap"] == 256 * 1024**2
     assert seen[0]["NanoCpus"] == 500_000_000
     assert seen[0]["AutoRemove"] is False
+
+
+# --- the demonstration
+
+
+@pytest.mark.timeout(1800)
+def test_flights_give_the_same_digests_in_containers_and_here(tmp_path: Path) -> None:
+    """Both images, all eight components, a real model server, on every 40th flight."""
+    flights = tmp_path / "data" / "flights.csv"
+    flights.parent.mkdir()
+    flights_sample.sample(40).to_csv(flights, index=False)
+    profile = tmp_path / "containers.yaml"
+    profile.write_text(f"kind: containers\npull: never\nmounts: [{flights.parent}]\n")
+    here = flights_sample.run(tmp_path / "here", flights)
+    inside = flights_sample.run(tmp_path / "inside", flights, "--profile", str(profile), seconds=1200)
+    assert inside.code == here.code, inside.stderr
+    assert inside.digests == here.digests
+    assert len(inside.digests) > 10
+    assert inside.states == here.states
