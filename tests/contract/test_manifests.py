@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from penstock.cli.cluster import prepare
+from penstock.kubeflow.schedules.declaration import cron_of, read_schedules
 from penstock.profiles.cluster import ClusterProfile
 from penstock.profiles.reading import read_profile
 from tests.contract.network_policies import Peer, allowed, selects
@@ -147,6 +150,25 @@ def test_the_profile_names_what_the_manifests_make(environment: str) -> None:
     assert of_schedules.kubeflow.auth == "in_cluster"
     control = next(container["image"] for cron in objects(environment, "CronJob") for container in containers(cron))
     assert profile.images["control"] == control, "ci/promote writes both"
+
+
+@each_environment
+def test_recurring_runs_are_of_pipelines_that_are_mounted_beside_them(environment: str, tmp_path: Path) -> None:
+    maps = {thing["metadata"]["name"]: thing["data"] for thing in objects(environment, "ConfigMap")}
+    generated = {name.rpartition("-")[0]: data for name, data in maps.items()}
+    (tmp_path / "schedules.yaml").write_text(generated["schedules"]["schedules.yaml"])
+    (tmp_path / "profile.yaml").write_text(generated["schedules-profile"]["profile.yaml"])
+    profile = read_profile(tmp_path / "profile.yaml")
+    assert isinstance(profile, ClusterProfile)
+    for declared in read_schedules(tmp_path / "schedules.yaml"):
+        file = Path(declared.schedule.pipeline)
+        assert file.parent == Path("/etc/penstock/pipelines")
+        (tmp_path / file.name).write_text(generated["schedules-pipelines"][file.name])
+        package = prepare(str(tmp_path / file.name), profile).package
+        assert package.name == declared.name
+        digests = {v["metadata"]["annotations"]["penstock/digest"] for v in objects(environment, "PipelineVersion")}
+        assert package.digest in digests, "both are one content"
+        assert cron_of(declared, profile.kubeflow.cron_time_zone)
 
 
 @each_environment

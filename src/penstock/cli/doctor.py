@@ -8,51 +8,69 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 
 from penstock.cli.output import console, json_option, print_json
+from penstock.kubeflow.findings import Finding
 from penstock.sdk.standard import setup_command
 
 _RUNTIME = ("tensorflow-cpu", "tensorflow-data-validation", "tensorflow-transform", "ml-metadata", "kfp", "pyarrow")
 _SERVING = ("kserve", "tensorflow-cpu")
 _LEAST_FREE_BYTES = 2_000_000_000
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at."""
-
-    what: str
-    ok: bool
-    text: str
-    remedy: str = ""
+_MARKS = {True: "[green]ok [/green]", False: "[bold red]no [/bold red]", None: "[yellow]?  [/yellow]"}
 
 
 @click.command(name="doctor", short_help="Say what is installed, what is missing, and how to mend it.")
+@click.option("--cluster", is_flag=True, help="Look at a cluster instead of this machine.")
+@click.option(
+    "--profile",
+    metavar="NAME|FILE",
+    help="What is to run there: an overlay under kustomize/overlays, or a profile's file. Implies --cluster.",
+)
 @json_option
 @click.pass_obj
-def command(home: Path, as_json: bool) -> int:
+def command(home: Path, cluster: bool, profile: str | None, as_json: bool) -> int:
     """Say what is installed, what is missing, and how to mend it. Exits with 1 when something is missing.
+
+    Of a cluster: the versions of Kubernetes, Kubeflow Pipelines and KServe, Knative's feature flags, what splits
+    traffic, node pools, Secrets, lineage, storage, clocks, and what you may do there. It only looks, and says of what
+    it may not look at that it could not.
 
     \b
     Examples:
       penstock doctor
       penstock --home /srv/penstock doctor --json
+      penstock doctor --cluster
+      penstock doctor --profile production
     """
-    findings = list(examine(home))
+    findings = _of_cluster(profile) if cluster or profile else list(examine(home))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
+        from rich.markup import escape
+
         for finding in findings:
-            mark = "[green]ok [/green]" if finding.ok else "[bold red]no [/bold red]"
-            console().print(f"{mark} {finding.what:<22} {finding.text}")
-            if finding.remedy and not finding.ok:
-                console().print(f"    {'':<22} -> {finding.remedy}")
-    return 0 if all(finding.ok for finding in findings) else 1
+            console().print(f"{_MARKS[finding.ok]} {finding.what:<22} {escape(finding.text)}", soft_wrap=True)
+            if finding.remedy and finding.ok is False:
+                console().print(f"    {'':<22} -> {escape(finding.remedy)}", soft_wrap=True)
+    return int(any(finding.ok is False for finding in findings))
+
+
+def _of_cluster(reference: str | None) -> list[Finding]:
+    from penstock.kubeflow.doctor import judge
+    from penstock.kubeflow.doctor_observing import observe
+    from penstock.profiles.cluster import ClusterProfile
+    from penstock.profiles.reading import find_profile
+    from penstock.sdk import BadInput
+
+    profile = find_profile(reference) if reference else ClusterProfile()
+    if not isinstance(profile, ClusterProfile):
+        raise BadInput(f"the profile {reference!r} is no cluster's", "penstock doctor looks at this machine")
+    return judge(observe(profile), profile)
 
 
 def examine(home: Path) -> Iterator[Finding]:
