@@ -30,7 +30,9 @@ def command(names: tuple[str, ...], data: bool, profile: str | None, as_json: bo
     from penstock.authoring.checking import check_pipeline
     from penstock.authoring.discovery import find_pipeline, find_pipelines
     from penstock.profiles.reading import find_cluster
+    from penstock.storage.patience import be_brief
 
+    be_brief()
     cluster = find_cluster(profile) if profile else None
     folders = [find_pipeline(name) for name in names] if names else list(find_pipelines().values())
     checked = [check_pipeline(folder, data=data, profile=cluster) for folder in folders]

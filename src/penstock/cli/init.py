@@ -57,7 +57,9 @@ def command(
       penstock init orders --data sqlite:///shop.db --query 'SELECT * FROM orders ORDER BY id' --label returned
     """
     from penstock.authoring.starting import Request, start
+    from penstock.storage.patience import be_brief
 
+    be_brief()
     asked = (name, data, label, time_column, key, task, drop, query, encoding, _mark(delimiter), force)
     request = Request(*asked)  # type: ignore[arg-type]
     with _progress(shown=not as_json) as progress:

@@ -21,8 +21,14 @@ PATIENCE = "PENSTOCK_STORE_PATIENCE_SECONDS"
 """The environment variable that says for how long a store may be away [s]; `_DEFAULT_SECONDS` when it is not set."""
 _DEFAULT_SECONDS = 120.0
 """A store that is restarted, or moved to another machine, is back within a minute or two."""
+_BRIEF_SECONDS = "10"
 _SILENT_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
+
+
+def be_brief() -> None:
+    """Wait no longer than a person would, who sits before the command and may have mistyped an address."""
+    os.environ.setdefault(PATIENCE, _BRIEF_SECONDS)
 
 
 @dataclass

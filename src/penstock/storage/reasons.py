@@ -114,7 +114,7 @@ def _reason(uri: str, links: list[BaseException], code: str, status: int, text: 
         (
             is_passing(error),
             f"the store{f' at {where[1]}' if where else ''} cannot be reached ({type(error).__name__})",
-            _REACH,
+            _REACH + next((f" ({name})" for start, name in _ENDPOINTS.items() if uri.startswith(start)), ""),
         ),
     )
     otherwise = (f"{type(error).__name__}: {text}" if text else type(error).__name__, "")
@@ -122,7 +122,9 @@ def _reason(uri: str, links: list[BaseException], code: str, status: int, text: 
 
 
 _CREDENTIALS = "Give the process credentials with the right to it, by its environment or its service account"
-_REACH = "See that the store runs and that its endpoint is right (AWS_ENDPOINT_URL)"
+_REACH = "See that this machine reaches the store, and that its endpoint is right"
+_ENDPOINTS = {"s3": "AWS_ENDPOINT_URL", "gs": "STORAGE_EMULATOR_HOST", "gcs": "STORAGE_EMULATOR_HOST"}
+"""The variables that name another endpoint than the provider's own, by what an address begins with."""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -11,7 +11,10 @@ Source:
 from __future__ import annotations
 
 import io
+import logging
+import os
 import tempfile
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -118,6 +121,7 @@ class StorePlace(Place):
         import fsspec
 
         protocol = self.uri.partition("://")[0]
+        _keep_quiet()
         try:
             if "::" in self.uri:  # an address inside another, as zip://a.csv::s3://bucket/b.zip
                 return fsspec.core.url_to_fs(self.uri)[0]
@@ -171,6 +175,19 @@ class StorePlace(Place):
 
     def _copy(self, source: StorePlace, name: str) -> None:
         self._call(lambda: self._store.cp_file(source._path(name), self._path(name)), name)
+
+
+def _keep_quiet() -> None:
+    """Have the stores' libraries tell us by errors alone: we say it in one line, they log it with tracebacks.
+
+    gcsfs's support of hierarchical buckets, which asks a second API for each bucket, is left to who switches it on.
+    """
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
+    for name in ("gcsfs", "s3fs"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 class _Ranges(io.RawIOBase):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import fsspec
@@ -180,3 +182,12 @@ def test_a_store_that_is_not_there_is_told(strangers: pytest.MonkeyPatch, bucket
     said = r"the store at http://127.0.0.1:9 cannot be reached \(EndpointConnectionError\), and was tried again for 1 s"
     with pytest.raises(PenstockError, match=said):
         at(f"{bucket}/x", patience=Patience(seconds=1)).publish(folder, last=LAST)
+
+
+def test_the_libraries_of_stores_say_nothing_themselves() -> None:
+    """In a process of its own: they warn when they are imported, and log what fails with its traceback."""
+    script = (
+        "import logging\nfrom penstock.storage import at\nat('gs://bucket/x')\nlogging.getLogger('gcsfs').error('x')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
