@@ -269,7 +269,7 @@ def lineage_service(profile: ClusterProfile) -> tuple[str, str] | None:
         >>> lineage_service(ClusterProfile(lineage="grpc://lineage.penstock.svc:8080"))
         ('lineage', 'penstock')
     """
-    host = re.match(r"^\w+://(?:[^@/]*@)?([^:/]+)", profile.lineage)
+    host = re.match(r"^\w+://(?:[^@/]*@)?([^:/?]+)", profile.lineage)
     parts = host.group(1).split(".") if host else []
     service_parts = 3  # name.namespace.svc
     return (parts[0], parts[1]) if len(parts) >= service_parts and parts[2] == "svc" else None

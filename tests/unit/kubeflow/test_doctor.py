@@ -198,6 +198,7 @@ def test_what_the_profile_does_not_ask_for_is_not_missed() -> None:
     ("url", "expected"),
     [
         ("grpc://lineage.penstock.svc:8080", ("lineage", "penstock")),
+        ("grpcs://lineage.penstock.svc?ca=/etc/lineage/ca.pem", ("lineage", "penstock")),
         ("grpc://lineage.penstock.svc.cluster.local:8080", ("lineage", "penstock")),
         ("mysql://penstock@database.ml.svc/lineage", ("database", "ml")),
         ("mysql://penstock@db.example.com/lineage", None),
