@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -104,18 +105,16 @@ def test_a_password_comes_from_a_secret(
 ) -> None:
     if backend == "grpc":
         pytest.skip("its clients show certificates")
-    bare = url.replace(f":{quote(PASSWORD, safe='')}@", "@")
-    assert bare != url
     with pytest.raises(StoreUnavailable):
-        open_store(bare)
+        open_store(bare(url))
     monkeypatch.setenv("PENSTOCK_LINEAGE_PASSWORD_FILE", str(tmp_path / "password"))
     with pytest.raises(BadInput, match=r"PENSTOCK_LINEAGE_PASSWORD_FILE: .*password cannot be read: No such file"):
-        open_store(bare)
+        open_store(bare(url))
     (tmp_path / "password").write_text(PASSWORD + "\n")
-    open_store(bare).start_run(make.run("by-file"))
+    open_store(bare(url)).start_run(make.run("by-file"))
     monkeypatch.delenv("PENSTOCK_LINEAGE_PASSWORD_FILE")
     monkeypatch.setenv("PENSTOCK_LINEAGE_PASSWORD", PASSWORD)
-    open_store(bare).start_run(make.run("by-variable"))
+    open_store(bare(url)).start_run(make.run("by-variable"))
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +171,17 @@ class TestTls:
             parse_address("grpcs://mlmd.example.com?sslmode=require")
 
 
+def bare(url: str) -> str:
+    """The URL without its password."""
+    return url.replace(f":{quote(PASSWORD, safe='')}@", "@")
+
+
 @pytest.mark.parametrize("how", ["url", "profile"])
 def test_the_command_line_asks_any_lineage(url: str, make: Any, tmp_path: Path, how: str) -> None:
     record = make.execution("asked", "train", outputs=(make.artifact("model", f"asked-{how}", "model"),))
     open_store(url).record([record])
     profile = tmp_path / "profile.yaml"
-    profile.write_text(f"kind: cluster\nlineage: {url!r}\n")
+    profile.write_text(f"kind: cluster\nlineage: {bare(url)!r}\n")
     named = url if how == "url" else str(profile)
 
     def penstock(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -190,7 +194,10 @@ def test_the_command_line_asks_any_lineage(url: str, make: Any, tmp_path: Path, 
             "--lineage",
             named,
         ]
-        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=120)
+        environment = {**os.environ, "PENSTOCK_LINEAGE_PASSWORD": PASSWORD}
+        return subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, check=False, timeout=120, env=environment
+        )
 
     shown = penstock("runs", "show", record.run_id, "--json")
     assert shown.returncode == 0, shown.stderr

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from penstock.lineage.errors import NoAnswer
@@ -30,6 +31,8 @@ PATIENCE_SECONDS = 20.0
 """How long a call is tried again while other writers are first [s]: a run that has worked for hours is not lost to a
 backup of the database."""
 LONGEST_PAUSE_SECONDS = 0.5
+_STARTING_SECONDS = 30.0
+"""How long a database that answers and refuses may be starting [s]."""
 SILENT_SECONDS = 1.0
 """How long it waits before it says for what [s]; other runs hold a store for milliseconds."""
 
@@ -84,8 +87,16 @@ class Connection:
         from ml_metadata import errors
         from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+        began = time.monotonic()
+
+        def may_pass(error: BaseException) -> bool:
+            if isinstance(error, RuntimeError):  # from opening: a server that starts says no more than a wrong password
+                starting = wait and time.monotonic() - began < _STARTING_SECONDS
+                return _says(error, _BUSY) or (starting and self.address.path is None)
+            return _is_passing(error) or (wait and isinstance(error, NoAnswer))
+
         attempts = Retrying(
-            retry=retry_if_exception(lambda error: _is_passing(error) or (wait and self._may_come_up(error))),
+            retry=retry_if_exception(may_pass),
             wait=wait_random_exponential(multiplier=0.004, max=LONGEST_PAUSE_SECONDS),
             stop=stop_after_delay(self._patience_seconds),
             before_sleep=self._between,
@@ -121,10 +132,6 @@ class Connection:
             self._store = opening.open_store(self.address)
         return self._store
 
-    def _may_come_up(self, error: BaseException) -> bool:
-        """Whether a server that could not be opened may be starting: it is silent, or says no without a reason."""
-        return isinstance(error, NoAnswer) or (self.address.path is None and isinstance(error, RuntimeError))
-
     def _why(self, error: BaseException | None) -> str:
         if _is_away(error):
             return "it does not answer"
@@ -148,7 +155,7 @@ def _is_passing(error: BaseException) -> bool:
         return False
     if isinstance(error, errors.AbortedError | errors.UnavailableError):
         return True
-    return isinstance(error, errors.StatusError | RuntimeError) and (_says(error, _BUSY) or _says(error, _LOST))
+    return isinstance(error, errors.StatusError) and (_says(error, _BUSY) or _says(error, _LOST))
 
 
 _BUSY = (
