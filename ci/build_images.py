@@ -203,7 +203,7 @@ def _build(docker: str, image: str, options: list[str]) -> str:
 
 def _push(docker: str, name: str) -> str:
     """Push; returns the name by digest, as a cluster is to pull it."""
-    if subprocess.run([docker, "push", "--quiet", name], check=False).returncode:
+    if subprocess.run([docker, "push", "--quiet", name], stdout=subprocess.DEVNULL, check=False).returncode:
         raise Problem(f"{name} could not be pushed. Are you logged in? docker login {name.partition('/')[0]}")
     repository = name.rpartition(":")[0]
     digests = json.loads(_run(docker, "image", "inspect", "--format", "{{json .RepoDigests}}", name).stdout)
