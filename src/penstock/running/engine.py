@@ -61,9 +61,14 @@ class Engine:
         import docker
 
         self.address = address or os.environ.get("DOCKER_HOST") or _address_of_context()
-        with _told("the Docker Engine", hint=_START):
-            self._client = docker.DockerClient(base_url=self.address, version="auto", timeout=_ANSWER_SECONDS)
-            self.cores = float(self._client.info()["NCPU"])
+        try:
+            with _told("the Docker Engine"):
+                self._client = docker.DockerClient(base_url=self.address, version="auto", timeout=_ANSWER_SECONDS)
+                self.cores = float(self._client.info()["NCPU"])
+        except PenstockError as error:
+            if "Permission denied" in str(error):
+                raise BadInput(f"you may not use the Docker Engine at {self.address}", _JOIN) from None
+            raise BadInput(f"no Docker Engine answers at {self.address}", _START) from None
 
     def image(self, reference: str, *, pull: bool) -> Image:
         """Find an image; fetch it from its registry if that is allowed.
@@ -178,6 +183,7 @@ _ANSWER_SECONDS = 120
 """How long the engine may take to answer [s]; streams and waits for the end have no limit."""
 _CONFLICT = 409
 _START = "Start it (systemctl start docker), or name another: docker_host in a profile of kind containers"
+_JOIN = "Join the group docker (usermod -aG docker NAME, then log in again), or name another in docker_host"
 _BUILD = "Run: ci/build-images; or name images of a registry in a profile of kind containers"
 
 
@@ -189,7 +195,7 @@ def _address_of_context() -> str:
 
 
 @contextmanager
-def _told(what: str, hint: str = "") -> Iterator[None]:
+def _told(what: str) -> Iterator[None]:
     """Turn what may go wrong on the way to the engine into one line."""
     import docker.errors
     import requests
@@ -201,8 +207,7 @@ def _told(what: str, hint: str = "") -> Iterator[None]:
     except docker.errors.APIError as error:
         raise PenstockError(f"{what} refuses: {_said(error)}") from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        kind = BadInput if hint else PenstockError
-        raise kind(f"{what} does not answer: {_said(error)}", hint) from None
+        raise PenstockError(f"{what} does not answer: {_said(error)}") from None
 
 
 def _said(error: BaseException) -> str:

@@ -119,7 +119,7 @@ def test_an_image_without_labels_is_known_by_its_id() -> None:
 
 
 def test_no_engine_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="Docker Engine does not answer") as refused:
+    with pytest.raises(BadInput, match="no Docker Engine answers at unix:///") as refused:
         Engine(f"unix://{tmp_path}/docker.sock")
     assert "docker_host" in str(refused.value)
     assert "\n" not in str(refused.value)
