@@ -62,7 +62,7 @@ def command(
       penstock run flights
       penstock run flights --set train.epochs=2 --set train.learning_rate=0.01
       penstock run flights --until validate
-      penstock run flights --profile containers    (after ci/build-images --demo)
+      penstock run flights --profile containers
       penstock run flights --json > run.json
     """
     from penstock.authoring.discovery import find_compiled
