@@ -7,7 +7,6 @@ written without a fraction (as the cluster hands them over), and nothing of the 
 from __future__ import annotations
 
 import difflib
-import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from penstock.authoring.pipeline import Pipeline, WiringError
 from penstock.authoring.placing import Place, on_cluster, on_laptop
 from penstock.authoring.run_parameters import RunParameter, run_parameters
 from penstock.profiles.cluster import ClusterProfile
+from penstock.provenance.compiled import version_name
 from penstock.sdk import BadInput, ComponentSpec, PenstockError
 from penstock.sdk.entry import write_atomically
 from penstock.strict_yaml import reads_as_text
@@ -62,12 +62,8 @@ class Compiled:
 
     @property
     def version_name(self) -> str:
-        """What this very pipeline is called on a cluster: its name, its version and the digest's first digits.
-
-        A DNS name: lower-case letters, digits and hyphens, at most 253.
-        """
-        version = re.sub(r"[^a-z0-9]+", "-", self.file.version.lower()).strip("-")
-        return "-".join(filter(None, [self.name, version, self.digest.removeprefix("sha256:")[:12]]))
+        """What this very pipeline is called on a cluster."""
+        return version_name(self.name, self.digest)
 
 
 def compile_whole(folder: Path, images: Mapping[str, str] | None = None) -> Compiled:

@@ -79,7 +79,7 @@ class PipelineFile(_Closed):
     display_name: str = Field(default="", max_length=100)
     """What the Kubeflow UI calls it; its name where nothing is said."""
     version: str = Field(default="", pattern=r"^([0-9A-Za-z]([0-9A-Za-z._-]*[0-9A-Za-z])?)?$", max_length=50)
-    """A label for people (`1.4.0`), part of the name of the version on a cluster; what is in it, its digest says."""
+    """A label for people (`1.4.0`), shown where GitOps applies the pipeline; a version's name says what is in it."""
     description: str = Field(min_length=1)
     """What the pipeline is for, in the Kubeflow UI."""
     run_may_set: tuple[str, ...] = ()

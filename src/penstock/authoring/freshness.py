@@ -12,6 +12,7 @@ from pathlib import Path
 from penstock import __version__
 from penstock.artifacts.digest import digest_bytes, digest_file, digest_json
 from penstock.authoring.discovery import COMPILED_FILE
+from penstock.provenance.compiled import split_head
 from penstock.sdk import BadInput
 
 _MARK = "# sources: "
@@ -36,7 +37,7 @@ def is_stale(compiled: Path) -> bool:
 
     A file without the mark in its header was not made here, and is never stale.
     """
-    header, _ = _split(compiled)
+    header, _ = split_head(compiled.read_bytes())
     marks = [line for line in header if line.startswith(_MARK)]
     return bool(marks) and (compiled.parent / "pipeline.py").is_file() and marks[0] != mark(compiled.parent)
 
@@ -49,7 +50,7 @@ def check_seal(compiled: Path) -> None:
     Raises:
         BadInput: It is not what `penstock compile` of this version wrote (caller).
     """
-    header, content = _split(compiled)
+    header, content = split_head(compiled.read_bytes())
     for line in header:
         if sealed := _SEAL.fullmatch(line):
             again = f"Make it again: penstock compile {compiled.absolute().parent.name}"
@@ -58,12 +59,3 @@ def check_seal(compiled: Path) -> None:
             if sealed[1] != digest_bytes(content):
                 change = "Change pipeline.yaml or pipeline.py instead, and make it again"
                 raise BadInput(f"{compiled} was edited by hand", again.replace("Make it again", change))
-
-
-def _split(compiled: Path) -> tuple[list[str], bytes]:
-    """The lines of the header, and the bytes below it."""
-    content, header = compiled.read_bytes(), []
-    while content.startswith(b"#"):
-        line, _, content = content.partition(b"\n")
-        header.append(line.decode(errors="replace"))
-    return header, content

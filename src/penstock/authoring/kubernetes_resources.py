@@ -13,6 +13,7 @@ from typing import Any
 
 from penstock.authoring.compiling import Compiled, yaml_text
 from penstock.profiles.cluster import ClusterProfile
+from penstock.provenance.compiled import short_digest
 
 _API = "pipelines.kubeflow.org/v2beta1"
 _PIPELINE_FIRST = {"argocd.argoproj.io/sync-wave": "0"}
@@ -45,7 +46,7 @@ def pipeline_resources(compiled: Compiled, profile: ClusterProfile | None = None
     digest = {"penstock/digest": compiled.digest}
     version = {
         "pipelineName": compiled.name,
-        "displayName": " ".join(filter(None, [compiled.file.version, compiled.digest.removeprefix("sha256:")[:12]])),
+        "displayName": " ".join(filter(None, [compiled.file.version, short_digest(compiled.digest)])),
         "description": description,
         "pipelineSpec": pipeline_spec,
         **({"platformSpec": platform_spec[0]} if platform_spec else {}),

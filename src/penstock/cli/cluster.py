@@ -97,5 +97,5 @@ def prepare(pipeline: str, profile: ClusterProfile) -> Prepared:
         return Prepared(read_package(text, pipeline), parse_pipeline(text, pipeline), given)
     folder = given if (given / CONFIG_FILE).is_file() else find_pipeline(pipeline)
     compiled = compile_for(folder, profile)
-    package = read_package(compiled.text, folder.name, compiled.version_name)
+    package = read_package(compiled.text, folder.name)
     return Prepared(package, parse_pipeline(compiled.text, folder.name), folder / COMPILED_FILE)

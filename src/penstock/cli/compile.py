@@ -37,7 +37,7 @@ def command(names: tuple[str, ...], every: bool, check: bool, target: str, profi
 
     With a cluster's profile the same tasks get that cluster's images, node pools, volumes, Secrets and variables.
     With `--target kubernetes` the result is what GitOps applies: a Pipeline, and a PipelineVersion whose name holds the
-    version and the digest of its content.
+    digest of its content.
 
     \b
     Examples:

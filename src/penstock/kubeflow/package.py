@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from penstock.artifacts.digest import digest_bytes
+from penstock.provenance.compiled import content_digest, version_name
 from penstock.sdk import BadInput
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -59,13 +59,12 @@ class Package:
     """Of tasks that do not run just anywhere, by task."""
 
 
-def read_package(content: str, where: str, version: str = "") -> Package:
+def read_package(content: str, where: str) -> Package:
     """Read what must be known of a compiled pipeline.
 
     Args:
         content: The YAML that kfp wrote: a PipelineSpec, and behind it, perhaps, a PlatformSpec.
         where: Its file, for messages.
-        version: The name of its version, which must follow from the content; one from the digest when empty.
 
     Raises:
         BadInput: It is no compiled pipeline (caller).
@@ -79,26 +78,19 @@ def read_package(content: str, where: str, version: str = "") -> Package:
         executors = spec.get("deploymentSpec", {}).get("executors", {})
         platform = documents[1] if len(documents) > 1 else {}
         settings = _under(platform, "platforms", "kubernetes", "deploymentSpec", "executors")
-        digest = digest_bytes(_without_head(content).encode())
+        digest = content_digest(content.encode())
         return Package(
             name=name,
             description=" ".join(description.split()),
             content=content.encode(),
             digest=digest,
-            version=version or f"sha256-{digest.removeprefix('sha256:')[:16]}",
+            version=version_name(name, digest),
             tasks={key: str(_under(task, "taskInfo").get("name") or key) for key, task in tasks.items()},
             gates={key: gate for key, task in tasks.items() if (gate := _gate(task))},
             wishes=tuple(_wishes(spec, tasks, executors, settings)),
         )
     except (yaml.YAMLError, LookupError, TypeError, AttributeError):
         raise BadInput(f"{where} is no compiled pipeline", "Compile it: penstock compile") from None
-
-
-def _without_head(content: str) -> str:
-    lines = content.splitlines(keepends=True)
-    while lines and lines[0].startswith("#"):
-        del lines[0]
-    return "".join(lines)
 
 
 def _tasks(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

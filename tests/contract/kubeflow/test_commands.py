@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from penstock.kubeflow.api import open_kubeflow
 from tests.contract.kubeflow.commands import COMPILED, ENVIRONMENT, REPOSITORY, command, penstock, write_profile
@@ -22,6 +23,14 @@ def scripted(stand_in: KubeflowStandIn, last: str, *tasks: list[dict[str, Any]])
     first = [{**node, "state": "RUNNING"} for node in tasks[0]]
     every = [node for task in tasks for node in task]
     stand_in.script = [{"state": "RUNNING", "tasks": first}, {"state": last, "tasks": every}]
+
+
+def with_images(path: Path, url: str) -> str:
+    """A profile for which pipelines can be compiled."""
+    write_profile(path, url)
+    images = ", ".join(f"{name}: penstock/{name}:test" for name in ("runtime", "serving", "control"))
+    path.write_text(path.read_text() + f"image_pull_policy: Never\nimages: {{{images}}}\n")
+    return str(path)
 
 
 def test_a_run_is_submitted_and_watched(server: tuple[KubeflowStandIn, str], staging: str) -> None:
@@ -44,21 +53,41 @@ def test_a_pipeline_is_compiled_for_the_cluster_that_it_is_submitted_to(
     server: tuple[KubeflowStandIn, str], tmp_path: Path
 ) -> None:
     stand_in, url = server
-    profile = Path(write_profile(tmp_path / "images.yaml", url))
-    images = ", ".join(f"{name}: penstock/{name}:test" for name in ("runtime", "serving", "control"))
-    profile.write_text(profile.read_text() + f"image_pull_policy: Never\nimages: {{{images}}}\n")
-    refused = penstock("submit", "flights", "--profile", str(profile), "--set", "train.epochs=0")
+    profile = with_images(tmp_path / "images.yaml", url)
+    refused = penstock("submit", "flights", "--profile", profile, "--set", "train.epochs=0")
     assert (refused.returncode, stand_in.requests) == (2, [])
     assert "task train: epochs: input should be greater than or equal to 1" in refused.stderr
-    done = penstock("submit", "flights", "--profile", str(profile), "--set", "train.epochs=3", "--no-wait", "--json")
+    done = penstock("submit", "flights", "--profile", profile, "--set", "train.epochs=3", "--no-wait", "--json")
     assert done.returncode == 0, done.stderr
     (version,) = stand_in.contents
     assert json.loads(done.stdout)["version"] == version
     assert version.startswith("flights-")
     assert b"penstock/runtime:test" in stand_in.contents[version]
-    missing = penstock("submit", "flihgts", "--profile", str(profile))
+    missing = penstock("submit", "flihgts", "--profile", profile)
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
     assert "flights" in missing.stderr
+
+
+def test_a_version_has_one_name_however_it_comes_to_the_cluster(
+    server: tuple[KubeflowStandIn, str], tmp_path: Path
+) -> None:
+    """Compiled as it is submitted, beforehand, without its header, and as a resource that GitOps applies."""
+    stand_in, url = server
+    profile = with_images(tmp_path / "images.yaml", url)
+    compile_ = ("compile", "flights", "--profile", profile, "--output")
+    gitops = penstock(*compile_, str(tmp_path / "k8s.yaml"), "--target", "kubernetes")
+    assert gitops.returncode == 0, gitops.stderr
+    text = penstock(*compile_, str(tmp_path / "compiled.yaml"))
+    assert text.returncode == 0, text.stderr
+    compiled, bare = tmp_path / "compiled.yaml", tmp_path / "bare.yaml"
+    lines = compiled.read_text().splitlines(keepends=True)
+    assert lines[0].startswith("# ")
+    bare.write_text("".join(line for line in lines if not line.startswith("#")))
+    for given in ("flights", str(compiled), str(bare)):
+        done = penstock("submit", given, "--profile", profile, "--no-wait", "--json")
+        assert done.returncode == 0, done.stderr
+    applied = list(yaml.safe_load_all((tmp_path / "k8s.yaml").read_text()))[1]
+    assert [version["name"] for version in stand_in.versions.values()] == [applied["metadata"]["name"]]
 
 
 def test_the_same_again_is_the_same_version(server: tuple[KubeflowStandIn, str], staging: str) -> None:

@@ -150,19 +150,6 @@ def test_the_digest_is_of_what_runs_and_of_nothing_else(folder: Path, cluster: C
     assert compile_for(folder, profile(tmp_path, variables={})).digest != before.digest
 
 
-@pytest.mark.parametrize(
-    ("version", "name"),
-    [
-        ("", r"small-[0-9a-f]{12}"),
-        ("1.4.0", r"small-1-4-0-[0-9a-f]{12}"),
-        ("2026_Q3.x", r"small-2026-q3-x-[0-9a-f]{12}"),
-    ],
-)
-def test_a_version_is_called_by_version_and_digest(write_pipeline: Any, version: str, name: str) -> None:
-    compiled = compile_whole(write_pipeline(values=VALUES.replace("version: 1.4.0", f"version: {version!r}")))
-    assert re.fullmatch(name, compiled.version_name)
-
-
 def container(compiled: Compiled, task: str) -> dict[str, Any]:
     found: dict[str, Any] = compiled.documents[0]["deploymentSpec"]["executors"][f"exec-{task}"]
     return found["container"]  # type: ignore[no-any-return]
