@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from penstock import __version__
-from penstock.artifacts.digest import digest_file
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ExecutionRecord, RunRecord, State
+from penstock.provenance.compiled import content_digest
 from penstock.running.events import TaskReport
 from penstock.running.jobs import Job
 from penstock.sdk import ExitCode
@@ -23,7 +23,7 @@ def describe_run(run_id: str, pipeline: str, compiled: Path, parameters: Mapping
     return RunRecord(
         run_id=run_id,
         pipeline=pipeline,
-        pipeline_digest=digest_file(compiled),
+        pipeline_digest=content_digest(compiled.read_bytes()),
         penstock_version=__version__,
         state=State.RUNNING,
         started=now,
