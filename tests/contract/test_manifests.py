@@ -166,8 +166,9 @@ def test_recurring_runs_are_of_pipelines_that_are_mounted_beside_them(environmen
         (tmp_path / file.name).write_text(generated["schedules-pipelines"][file.name])
         package = prepare(str(tmp_path / file.name), profile).package
         assert package.name == declared.name
-        digests = {v["metadata"]["annotations"]["penstock/digest"] for v in objects(environment, "PipelineVersion")}
-        assert package.digest in digests, "both are one content"
+        versions = {v["metadata"]["name"]: v["metadata"] for v in objects(environment, "PipelineVersion")}
+        assert package.version in versions, "both are one version"
+        assert versions[package.version]["annotations"]["penstock/digest"] == package.digest
         assert cron_of(declared, profile.kubeflow.cron_time_zone)
 
 

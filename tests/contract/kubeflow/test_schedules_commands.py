@@ -56,6 +56,20 @@ def by_name(stand_in: KubeflowStandIn) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def test_a_mounted_config_map_declares_its_files_once(server: Server, staging: str, tmp_path: Path) -> None:
+    """As kubelet lays it out: a folder of this moment, a link to it, and links through that to each file."""
+    stand_in, _ = server
+    mounted = tmp_path / "mounted"
+    moment = mounted / "..2026_11_26_04_30_00.123456789"
+    moment.mkdir(parents=True)
+    (moment / "schedules.yaml").write_text(FILE)
+    (mounted / "..data").symlink_to(moment.name)
+    (mounted / "schedules.yaml").symlink_to(Path("..data") / "schedules.yaml")
+    done = apply(mounted, staging)
+    assert done.returncode == 0, done.stderr
+    assert {name: len(runs) for name, runs in by_name(stand_in).items()} == {"nightly": 1, "hourly": 1}
+
+
 def test_what_is_declared_is_made_once(server: Server, staging: str, folder: Path) -> None:
     stand_in, _ = server
     dry = apply(folder, staging, "--dry-run")

@@ -100,7 +100,7 @@ def read_schedules(where: Path) -> list[Declared]:
         BadInput: A file is no file of schedules, or two of them have one name; the message has the line (its author).
     """
     if where.is_dir():
-        files = sorted(path for path in where.rglob("*") if path.suffix in (".yaml", ".yml") and path.is_file())
+        files = sorted(path for path in where.rglob("*") if _is_declared(path, where))
     elif where.is_file():
         files = [where]
     else:
@@ -113,6 +113,12 @@ def read_schedules(where: Path) -> list[Declared]:
                 raise BadInput(f"{declared.place()}{declared.name}: is there already, in {first}")
             found[declared.name] = declared
     return [found[name] for name in sorted(found)]
+
+
+def _is_declared(path: Path, where: Path) -> bool:
+    """Whether a path is a file of schedules, and no copy that kubelet keeps in a mounted ConfigMap (`..data/`)."""
+    hidden = any(part.startswith("..") for part in path.relative_to(where).parts)
+    return path.suffix in (".yaml", ".yml") and not hidden and path.is_file()
 
 
 def cron_of(declared: Declared, cluster_zone: str) -> str:
