@@ -26,28 +26,18 @@ def profile_option(*, required: bool, text: str) -> Callable[[_Command], _Comman
     return click.option("--profile", metavar="NAME|FILE", default="", required=required, help=text)
 
 
-def cluster_profile(reference: str) -> ClusterProfile:
-    """The profile of a cluster.
+def open_cluster(profile: ClusterProfile | str, *, watching: bool = False) -> Kubeflow:
+    """The API server of a cluster; one that is watched for long may be away for a while.
 
     Raises:
-        BadInput: There is none of that name, or it is a laptop's (caller).
+        BadInput: There is no profile of that name, or it is no cluster's (caller).
     """
-    from penstock.profiles.cluster import ClusterProfile
-    from penstock.profiles.reading import find_profile
-    from penstock.sdk import BadInput
-
-    profile = find_profile(reference)
-    if not isinstance(profile, ClusterProfile):
-        raise BadInput(f"the profile {reference!r} is no cluster's, and this is for clusters", "penstock run is for it")
-    return profile
-
-
-def open_cluster(profile: ClusterProfile, *, watching: bool = False) -> Kubeflow:
-    """The API server of a cluster; one that is watched for long may be away for a while."""
     from penstock.kubeflow.api import open_kubeflow
     from penstock.kubeflow.sending import PATIENCE_SECONDS
+    from penstock.profiles.reading import find_cluster
 
-    return open_kubeflow(profile, patience_seconds=WATCHING_SECONDS if watching else PATIENCE_SECONDS)
+    cluster = find_cluster(profile) if isinstance(profile, str) else profile
+    return open_kubeflow(cluster, patience_seconds=WATCHING_SECONDS if watching else PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True)

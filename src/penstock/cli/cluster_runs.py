@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.cluster import cluster_profile, open_cluster, profile_option
+from penstock.cli.cluster import open_cluster, profile_option
 from penstock.cli.output import console, json_option, print_json, print_table, seconds
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def list_on_cluster(
     as_json: bool,
 ) -> None:
     """Print the newest runs of a cluster."""
-    cluster = cluster_profile(profile)
-    kubeflow = open_cluster(cluster)
+    kubeflow = open_cluster(profile)
     wanted = tuple(word for state in states for word in _STATES[state])
     found = list(itertools.islice(_fitting(kubeflow, pipeline, wanted, since, until), limit))
     if as_json:
@@ -80,8 +79,7 @@ def show_on_cluster(profile: str, run_id: str, *, as_json: bool) -> None:
     """Print one run of a cluster: parameters and tasks."""
     from penstock.cli.following import document, show_tasks
 
-    cluster = cluster_profile(profile)
-    kubeflow = open_cluster(cluster)
+    kubeflow = open_cluster(profile)
     run = kubeflow.run(run_id)
     if as_json:
         print_json(document(kubeflow, run))
@@ -111,7 +109,7 @@ def follow(run: str, profile: str, as_json: bool) -> int:
     """
     from penstock.cli.following import conclude, follow_on_screen
 
-    kubeflow = open_cluster(cluster_profile(profile), watching=True)
+    kubeflow = open_cluster(profile, watching=True)
     return conclude(kubeflow, follow_on_screen(kubeflow, run, profile), profile, as_json=as_json)
 
 
@@ -127,7 +125,7 @@ def terminate(run: str, profile: str) -> None:
     """
     from penstock.kubeflow.changing import terminate as stop
 
-    stop(open_cluster(cluster_profile(profile)), run)
+    stop(open_cluster(profile), run)
     click.echo(f"{run}: is being stopped")
 
 
@@ -146,12 +144,11 @@ def retry(run: str, profile: str, wait: bool, as_json: bool) -> int:
     from penstock.cli.following import conclude, follow_on_screen
     from penstock.kubeflow.changing import retry as go_on
 
-    cluster = cluster_profile(profile)
-    go_on(open_cluster(cluster), run)
+    go_on(open_cluster(profile), run)
     if not wait:
         click.echo(f"{run}: goes on")
         return 0
-    kubeflow = open_cluster(cluster, watching=True)
+    kubeflow = open_cluster(profile, watching=True)
     return conclude(kubeflow, follow_on_screen(kubeflow, run, profile), profile, as_json=as_json)
 
 

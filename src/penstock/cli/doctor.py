@@ -64,12 +64,9 @@ def _of_cluster(reference: str | None) -> list[Finding]:
     from penstock.kubeflow.doctor import judge
     from penstock.kubeflow.doctor_observing import observe
     from penstock.profiles.cluster import ClusterProfile
-    from penstock.profiles.reading import find_profile
-    from penstock.sdk import BadInput
+    from penstock.profiles.reading import find_cluster
 
-    profile = find_profile(reference) if reference else ClusterProfile()
-    if not isinstance(profile, ClusterProfile):
-        raise BadInput(f"the profile {reference!r} is no cluster's", "penstock doctor looks at this machine")
+    profile = find_cluster(reference) if reference else ClusterProfile()
     return judge(observe(profile), profile)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli.cluster import cluster_profile, open_cluster, prepare, profile_option
+from penstock.cli.cluster import open_cluster, prepare, profile_option
 from penstock.cli.output import console, json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -68,10 +68,11 @@ def apply(where: Path, profile: str, dry_run: bool, prune: bool, owner: str, as_
     from penstock.kubeflow.schedules.applying import apply as carry_out
     from penstock.kubeflow.schedules.applying import look, wanted_of
     from penstock.kubeflow.schedules.plan import plan
+    from penstock.profiles.reading import find_cluster
 
     if prune and where.is_file():
         raise click.UsageError("--prune wants all schedules: a folder, not one file.", click.get_current_context())
-    cluster = cluster_profile(profile)
+    cluster = find_cluster(profile)
     resolved = _resolve(where, cluster)
     wanted = [wanted_of(each, cluster) for each in resolved]
     kubeflow = open_cluster(cluster)
@@ -102,8 +103,9 @@ def list_(profile: str, as_json: bool) -> None:
       penstock schedules list --profile staging
     """
     from penstock.kubeflow.schedules.applying import listing
+    from penstock.profiles.reading import find_cluster
 
-    cluster = cluster_profile(profile)
+    cluster = find_cluster(profile)
     found = listing(open_cluster(cluster))
     if as_json:
         print_json(found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.cluster import cluster_profile, open_cluster, prepare, profile_option
+from penstock.cli.cluster import open_cluster, prepare, profile_option
 from penstock.cli.output import console, json_option, print_json
 
 if TYPE_CHECKING:
@@ -58,10 +58,11 @@ def command(
     from penstock.cli.following import conclude, follow_on_screen
     from penstock.cli.run import split_settings
     from penstock.kubeflow.submitting import submit
+    from penstock.profiles.reading import find_cluster
 
     typed = split_settings(settings)
     read = read_settings(file) if file else Settings()
-    cluster = cluster_profile(profile)
+    cluster = find_cluster(profile)
     prepared = prepare(pipeline, cluster)
     places = {key: place for key, place in read.places.items() if key not in typed}
     parameters = prepared.parameters({**read.texts, **typed}, places)

@@ -58,7 +58,7 @@ def find_cluster(reference: str) -> ClusterProfile:
     """
     profile = find_profile(reference)
     if not isinstance(profile, ClusterProfile):
-        hint = "What `penstock compile` writes without a profile runs there as it is"
+        hint = f"Name an overlay under {OVERLAYS}, or a file with `kind: cluster`"
         raise BadInput(f"the profile {reference!r} is no cluster's", hint)
     return profile
 

@@ -222,4 +222,17 @@ def test_runs_of_a_cluster_are_listed_shown_stopped_and_retried(
     assert (
         "there is no pipeline 'churn'" in penstock("runs", "list", "--profile", staging, "--pipeline", "churn").stderr
     )
-    assert "is no cluster's" in penstock("runs", "list", "--profile", "local").stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "compile flights", "check flights", "doctor", "submit flights", "schedules apply", "schedules list",
+        "runs list", "runs show r", "runs follow r", "runs terminate r", "runs retry r",
+    ],
+)  # fmt: skip
+def test_a_laptops_profile_is_refused_in_the_same_words_everywhere(line: str) -> None:
+    refused = penstock(*line.split(), "--profile", "local")
+    hint = "Name an overlay under kustomize/overlays, or a file with `kind: cluster`"
+    told = f"penstock: the profile 'local' is no cluster's. {hint}\n"
+    assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", told)
