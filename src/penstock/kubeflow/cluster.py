@@ -11,7 +11,7 @@ from penstock.sdk import BadInput, PenstockError
 
 if TYPE_CHECKING:
     import httpx
-    from lightkube import KubeConfig
+    from lightkube.config.kubeconfig import SingleConfig
 
     from penstock.kubeflow.placing import Node
 
@@ -37,16 +37,12 @@ def kubernetes_of(context: str = "") -> KubernetesAccess:
     from lightkube.config.client_adapter import user_auth, verify_cluster
     from lightkube.core.exceptions import ConfigError
 
-    config = _kubeconfig()
-    try:
-        single = config.get(context or None)
-    except ConfigError as error:
-        raise BadInput(f"kubeflow.context: {_told(error)}") from None
+    single = kubeconfig(context)
     try:
         verify = verify_cluster(single.cluster, single.user, single.abs_file)
         inner = user_auth(single.user)
     except (ConfigError, OSError) as error:
-        raise BadInput(f"the kubeconfig {config.fname or ''} cannot be used: {_told(error)}") from None
+        raise BadInput(f"the kubeconfig {single.fname or ''} cannot be used: {_told(error)}") from None
 
     class Lent(httpx.Auth):
         """Lightkube's own authentication, exec plugins included, for this client's requests."""
@@ -57,7 +53,7 @@ def kubernetes_of(context: str = "") -> KubernetesAccess:
             except (ConfigError, OSError) as error:
                 raise BadInput(f"the kubeconfig's credentials cannot be had: {_told(error)}") from None
 
-    source = str(config.fname or "the pod")
+    source = str(single.fname or "the pod")
     return KubernetesAccess(single.cluster.server, verify, Lent() if inner else None, source)
 
 
@@ -78,7 +74,7 @@ def find_nodes(context: str = "") -> list[Node] | None:
     from penstock.kubeflow.placing import Node, Taint
 
     try:
-        client = Client(config=_kubeconfig().get(context or None))
+        client = Client(config=kubeconfig(context))
         try:
             nodes = list(client.list(KubernetesNode))
         finally:
@@ -99,18 +95,30 @@ def find_nodes(context: str = "") -> list[Node] | None:
     return found
 
 
-def _kubeconfig() -> KubeConfig:
+def kubeconfig(context: str = "") -> SingleConfig:
+    """One context of the kubeconfig, or the pod's own.
+
+    Raises:
+        BadInput: There is none, or it has no such context (caller).
+        PenstockError: The file cannot be read (caller).
+    """
     from lightkube import KubeConfig
+    from lightkube.config.models import User
     from lightkube.core.exceptions import ConfigError
 
     try:
-        return KubeConfig.from_env()
+        config = KubeConfig.from_env()
     except ConfigError as error:
         raise BadInput(
             f"no kubeconfig can be used: {_told(error)}", "Set KUBECONFIG, or another kubeflow.auth in the profile"
         ) from None
     except Exception as error:  # a file that is not YAML, or no mapping
         raise PenstockError(f"the kubeconfig cannot be read: {_told(error)}") from None
+    try:
+        found = config.get(context or None)
+    except ConfigError as error:
+        raise BadInput(f"kubeflow.context: {_told(error)}") from None
+    return found if found.user else found._replace(user=User())  # `kubectl proxy` asks for none; lightkube wants one
 
 
 def _told(error: Any) -> str:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from penstock.kubeflow.cluster import KubernetesAccess, find_nodes, kubernetes_of
+from penstock.kubeflow.cluster import KubernetesAccess, find_nodes, kubeconfig, kubernetes_of
 from penstock.kubeflow.doctor import (
     DEFAULT_CLASS,
     Observed,
@@ -66,9 +66,9 @@ def observe(profile: ClusterProfile) -> Observed:
 
 
 def _client(profile: ClusterProfile) -> Client:
-    from lightkube import Client, KubeConfig
+    from lightkube import Client
 
-    return Client(config=KubeConfig.from_env().get(profile.kubeflow.context or None))
+    return Client(config=kubeconfig(profile.kubeflow.context))
 
 
 def _version_and_skew(access: KubernetesAccess) -> tuple[str, float | None]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 
 from penstock.kubeflow.api import Kubeflow, open_kubeflow
+from penstock.kubeflow.cluster import find_nodes
 from penstock.kubeflow.connection import TOKEN_PATH_VARIABLE, connect
 from penstock.kubeflow.sending import Refused, Sender, Unreachable
 from penstock.profiles.cluster import ClusterProfile, KubeflowApi
@@ -200,6 +201,17 @@ def test_no_kubeconfig_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     with pytest.raises(PenstockError, match="kubeconfig"):
         connect(KubeflowApi())
+
+
+def test_a_kubeconfig_may_name_no_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As for `kubectl proxy`, which asks for no credentials."""
+    (tmp_path / "config").write_text(
+        "{kind: Config, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}],"
+        " contexts: [{name: c, context: {cluster: c}}], current-context: c}"
+    )
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    assert connect(KubeflowApi()).where.endswith("of http://127.0.0.1:9")
+    assert find_nodes() is None
 
 
 def _write_certificate(certificate: Path, key: Path) -> None:
