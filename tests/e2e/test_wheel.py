@@ -15,9 +15,13 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+from tests.servers.kubeflow import KubeflowStandIn, serving
 
 ROOT = Path(__file__).parents[2]
 SERVING = ROOT / ".venv-serving"
@@ -109,6 +113,103 @@ def test_without_its_packages_it_says_what_to_do(wheel: Path, tmp_path: Path) ->
     )  # fmt: skip
     assert (ran.returncode, ran.stdout) == (1, "")
     assert re.fullmatch(r"penstock: the Python package '\w+' is not installed here\. Run: penstock setup\n", ran.stderr)
+
+
+def environment_of(wheel: Path, folder: Path, without: str = "") -> list[str]:
+    """The command line in an environment with what the wheel declares, what that declares, and nothing else.
+
+    Args:
+        wheel: The wheel.
+        folder: Where its packages are put; must not be there.
+        without: A package that is left out after all.
+    """
+    folder.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    [own] = folder.glob("penstock-*.dist-info")
+    wanted, linked = list(metadata.PathDistribution(own).requires or []), {without}
+    while wanted:
+        requirement = Requirement(wanted.pop())
+        name = requirement.name.lower()
+        if name in linked or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        linked.add(name)
+        found = metadata.distribution(name)
+        wanted += found.requires or []
+        for top in {file.parts[0] for file in found.files or [] if file.parts[0] not in ("..", "__pycache__")}:
+            if not (folder / top).exists():
+                (folder / top).symlink_to(Path(str(found.locate_file(top))))
+    program = f"import sys; sys.path.insert(0, {str(folder)!r}); from penstock.cli.main import main; main()"
+    return [sys.executable, "-I", "-S", "-c", program]
+
+
+SCHEDULES = "schedules: {nightly: {pipeline: ./compiled.yaml, cron: 30 4 * * *}}\n"
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]
+contexts: [{name: c, context: {cluster: c}}]
+current-context: c
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with a compiled pipeline, its schedule, and a kubeconfig of a cluster that does not answer."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "schedules.yaml").write_text(SCHEDULES)
+    (folder / "kubeconfig").write_text(KUBECONFIG)
+    shutil.copy(ROOT / "pipelines" / "flights" / "compiled.yaml", folder)
+    return folder
+
+
+def spoken(line: list[str], *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "KUBECONFIG": str(cwd / "kubeconfig")}
+    return subprocess.run([*line, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def profile(path: Path, url: str) -> str:
+    path.write_text(f"kind: cluster\nkubeflow: {{auth: none, host: '{url}'}}\n")
+    return str(path)
+
+
+def test_what_it_declares_is_enough_to_run_what_is_compiled_on_a_cluster(
+    wheel: Path, project: Path, tmp_path: Path
+) -> None:
+    line = environment_of(wheel, tmp_path / "site-packages")
+    stand_in = KubeflowStandIn()
+    with serving(stand_in.app()) as port:
+        cluster = profile(project / "cluster.yaml", f"http://127.0.0.1:{port}")
+        ran = spoken(line, "submit", "compiled.yaml", "--profile", cluster, "--no-wait", cwd=project)
+        assert ran.returncode == 0, ran.stderr
+        applied = spoken(line, "schedules", "apply", "-f", "schedules.yaml", "--profile", cluster, cwd=project)
+        assert applied.returncode == 0, applied.stderr
+    assert (len(stand_in.runs), len(stand_in.recurring), len(stand_in.versions)) == (1, 1, 1)
+    looked = spoken(line, "doctor", "--cluster", cwd=project)
+    assert "http://127.0.0.1:9 does not answer" in looked.stderr + looked.stdout
+
+
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        ("httpx", "submit compiled.yaml --profile cluster.yaml"),
+        ("httpx", "schedules list --profile cluster.yaml"),
+        ("lightkube", "doctor --cluster"),
+        ("lightkube", "runs list --profile kubernetes.yaml"),
+        ("cronsim", "schedules apply -f schedules.yaml --profile cluster.yaml"),
+        ("docker", "run compiled.yaml --profile containers"),
+    ],
+)
+def test_each_that_is_missing_after_all_is_one_line(
+    wheel: Path, project: Path, tmp_path: Path, package: str, words: str
+) -> None:
+    line = environment_of(wheel, tmp_path / "site-packages", package)
+    profile(project / "cluster.yaml", "http://127.0.0.1:9")
+    (project / "kubernetes.yaml").write_text("kind: cluster\n")
+    ran = spoken(line, *words.split(), cwd=project)
+    told = f"penstock: the Python package {package!r} is not installed here. Run: penstock setup\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", told)
 
 
 @pytest.mark.slow
