@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from penstock.cli.output import console, json_option, megabytes, print_decisions, print_json, print_table, seconds
+from penstock.cli.settings import gather, settings_options
 
 if TYPE_CHECKING:
     from penstock.profiles.containers import ContainersProfile
@@ -20,14 +21,7 @@ _REASONS = 8
 
 @click.command(name="run", short_help="Run a compiled pipeline on this machine.")
 @click.argument("pipeline")
-@click.option("--set", "settings", metavar="TASK.PARAM=VALUE", multiple=True, help="Set a parameter; may be repeated.")
-@click.option(
-    "--settings",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Read parameters from a YAML file: `train: {epochs: 2}`. --set goes before it.",
-)
+@settings_options
 @click.option("--only", metavar="TASK", default="", help="Execute one task; what it needs must be in the cache.")
 @click.option("--until", metavar="TASK", default="", help="Execute one task and what it needs, and stop there.")
 @click.option(
@@ -67,14 +61,12 @@ def command(
     """
     from penstock.authoring.discovery import find_compiled
     from penstock.authoring.freshness import check_seal, is_stale
-    from penstock.authoring.settings import Settings, read_settings
     from penstock.running.display import open_display
     from penstock.running.report import report
     from penstock.running.runner import run_pipeline
 
-    typed = split_settings(settings)
+    given = gather(settings, file)
     profile = _profile(reference)
-    read = read_settings(file) if file else Settings()
     compiled = find_compiled(pipeline)
     check_seal(compiled)
     if is_stale(compiled):
@@ -84,8 +76,8 @@ def command(
         result = run_pipeline(
             compiled,
             home=home,
-            settings={**read.texts, **typed},
-            places={name: place for name, place in read.places.items() if name not in typed},
+            settings=given.texts,
+            places=given.places,
             only=only,
             until=until,
             use_cache=not no_cache,
@@ -134,20 +126,3 @@ def _profile(reference: str) -> LocalProfile | ContainersProfile:
     if isinstance(profile, ClusterProfile):
         raise BadInput(f"{reference} is the profile of a cluster", f"Run: penstock submit --profile {reference}")
     return profile
-
-
-def split_settings(settings: tuple[str, ...]) -> dict[str, str]:
-    """What `--set` was given, by name.
-
-    Raises:
-        UsageError: One is no NAME=VALUE, or two contradict each other (caller).
-    """
-    found: dict[str, str] = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise click.UsageError(f"--set wants TASK.PARAM=VALUE, not '{setting}'.", click.get_current_context())
-        if found.setdefault(name, value) != value:
-            raise click.UsageError(f"--set {name} is there twice, with different values.", click.get_current_context())
-    return found

@@ -10,6 +10,7 @@ import click
 
 from penstock.cli.cluster import open_cluster, prepare, profile_option
 from penstock.cli.output import console, json_option, print_json
+from penstock.cli.settings import gather, settings_options
 
 if TYPE_CHECKING:
     from penstock.kubeflow.package import Package
@@ -19,14 +20,7 @@ if TYPE_CHECKING:
 @click.command(name="submit", short_help="Run a pipeline on a cluster's Kubeflow Pipelines.")
 @click.argument("pipeline")
 @profile_option(required=True, text="The cluster: an overlay under kustomize/overlays, or a profile's file.")
-@click.option("--set", "settings", metavar="TASK.PARAM=VALUE", multiple=True, help="Set a parameter; may be repeated.")
-@click.option(
-    "--settings",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Read parameters from a YAML file: `train: {epochs: 2}`. --set goes before it.",
-)
+@settings_options
 @click.option("--experiment", default="", help="Where the run is listed; made where it is not there.")
 @click.option("--name", default="", help="What the run is called; the pipeline and the time when not said.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Watch the run until it has ended.")
@@ -54,18 +48,14 @@ def command(
       penstock submit flights --profile staging --set train.epochs=2 --experiment trials
       penstock submit flights --profile production --no-wait --json
     """
-    from penstock.authoring.settings import Settings, read_settings
     from penstock.cli.following import conclude, follow_on_screen
-    from penstock.cli.run import split_settings
     from penstock.kubeflow.submitting import submit
     from penstock.profiles.reading import find_cluster
 
-    typed = split_settings(settings)
-    read = read_settings(file) if file else Settings()
+    given = gather(settings, file)
     cluster = find_cluster(profile)
     prepared = prepare(pipeline, cluster)
-    places = {key: place for key, place in read.places.items() if key not in typed}
-    parameters = prepared.parameters({**read.texts, **typed}, places)
+    parameters = prepared.parameters(given.texts, given.places)
     if preflight:
         look_for_nodes(prepared.package, cluster)
     kubeflow = open_cluster(cluster)
