@@ -136,15 +136,12 @@ class Kubeflow:
         description: str = "",
     ) -> Run:
         """Start a run."""
-        config: dict[str, Any] = {"parameters": dict(parameters)}
-        if pipeline_root:
-            config["pipeline_root"] = pipeline_root
         body = {
             "display_name": name,
             "description": description,
             "experiment_id": experiment.experiment_id,
             "pipeline_version_reference": _reference(version.pipeline_id, version.pipeline_version_id),
-            "runtime_config": config,
+            "runtime_config": _runtime_config(parameters, pipeline_root),
             "service_account": service_account,
         }
         return _read(Run, self._send("POST", f"{_V2}/runs", json=body, twice=False))
@@ -235,9 +232,6 @@ class Kubeflow:
         service_account: str = "",
     ) -> RecurringRun:
         """Make a recurring run; without a version it always starts the newest one."""
-        config: dict[str, Any] = {"parameters": dict(parameters)}
-        if pipeline_root:
-            config["pipeline_root"] = pipeline_root
         body = {
             "display_name": name,
             "description": description,
@@ -245,7 +239,7 @@ class Kubeflow:
             "namespace": self.namespace,
             "pipeline_version_reference": _reference(pipeline_id, version_id),
             "trigger": trigger.model_dump(mode="json", exclude_none=True),
-            "runtime_config": config,
+            "runtime_config": _runtime_config(parameters, pipeline_root),
             "max_concurrency": max_concurrency,
             "no_catchup": not catch_up,
             "mode": "ENABLE" if enabled else "DISABLE",
@@ -312,6 +306,10 @@ def _there(kind: str, name: str, found: _Record | None) -> _Record:
 def _reference(pipeline_id: str, version_id: str) -> dict[str, str]:
     found = {"pipeline_id": pipeline_id, "pipeline_version_id": version_id}
     return {key: value for key, value in found.items() if value}
+
+
+def _runtime_config(parameters: Mapping[str, Any], pipeline_root: str) -> dict[str, Any]:
+    return {"parameters": dict(parameters), **({"pipeline_root": pipeline_root} if pipeline_root else {})}
 
 
 def _predicate(key: str, value: str) -> dict[str, Any]:

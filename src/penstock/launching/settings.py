@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from penstock.provenance import variables
 from penstock.sdk import BadInput
+from penstock.storage.patience import read_seconds
 
 _OFF = "off"
 _DEFAULT_PATIENCE_SECONDS = 180.0
@@ -53,16 +54,5 @@ class Settings:
             image=environment.get(variables.IMAGE, ""),
             pod=environment.get(variables.POD, ""),
             use_cache=environment.get(variables.CACHE, "").lower() != _OFF,
-            lineage_patience_seconds=_patience(environment),
+            lineage_patience_seconds=read_seconds(variables.LINEAGE_PATIENCE, _DEFAULT_PATIENCE_SECONDS, environment),
         )
-
-
-def _patience(environment: Mapping[str, str]) -> float:
-    text = environment.get(variables.LINEAGE_PATIENCE, "")
-    try:
-        seconds = float(text) if text else _DEFAULT_PATIENCE_SECONDS
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise BadInput(f"{variables.LINEAGE_PATIENCE}: {text!r} is not a number of seconds", "Write 180, or unset it")
-    return seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,6 +31,31 @@ def be_brief() -> None:
     os.environ.setdefault(PATIENCE, _BRIEF_SECONDS)
 
 
+def read_seconds(variable: str, default: float, environment: Mapping[str, str] = os.environ) -> float:
+    """Read a time from an environment variable [s].
+
+    Args:
+        variable: Its name.
+        default: What it is when the variable is not set, or empty [s].
+        environment: Where to look.
+
+    Raises:
+        BadInput: It is not a number of seconds (operator).
+
+    Example:
+        >>> read_seconds("WAIT", 120, {"WAIT": "1.5"})
+        1.5
+    """
+    text = environment.get(variable, "")
+    try:
+        seconds = float(text) if text else default
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise BadInput(f"{variable}: {text!r} is not a number of seconds", f"Write {default:.0f}, or unset it")
+    return seconds
+
+
 @dataclass
 class Patience:
     """How long one operation is tried again.
@@ -51,14 +76,7 @@ class Patience:
         Raises:
             BadInput: The variable is not a number of seconds (operator).
         """
-        text = os.environ.get(PATIENCE, "")
-        try:
-            seconds = float(text) if text else _DEFAULT_SECONDS
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds < float("inf"):
-            raise BadInput(f"{PATIENCE}: {text!r} is not a number of seconds", "Write 120, or unset it")
-        return cls(seconds)
+        return cls(read_seconds(PATIENCE, _DEFAULT_SECONDS))
 
     def call(self, work: Callable[[], T], uri: str) -> T:
         """Do something with a store, and again while what stops it may pass.
