@@ -15,10 +15,8 @@ from kfp.dsl.container_component_class import ContainerComponent
 
 from penstock import __version__
 from penstock.authoring.interface import GATE, Parameter, ParameterType, Port, describe
+from penstock.provenance.keys import component_command
 from penstock.sdk import ComponentSpec
-
-EXECUTOR_INPUT = "{{$}}"
-"""What KFP's launcher replaces by everything that a task is told, as JSON."""
 
 Items = Sequence[tuple[str, str]]
 """Names with their descriptions."""
@@ -60,7 +58,8 @@ def kfp_component(spec: ComponentSpec, task: str = "", image: str = "") -> Conta
     image = image or f"penstock/{spec.image}:{__version__}"
 
     def container(*_args: Any, **_kwargs: Any) -> dsl.ContainerSpec:
-        return dsl.ContainerSpec(image=image, command=["python", "-m", interface.module], args=[EXECUTOR_INPUT])
+        *command, argument = component_command(interface.module)
+        return dsl.ContainerSpec(image=image, command=command, args=[argument])
 
     inputs = [_input(port) for port in interface.inputs] + [_parameter(item) for item in interface.parameters]
     outputs = [_output(port) for port in interface.outputs]

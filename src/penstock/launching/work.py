@@ -14,16 +14,16 @@ from penstock.launching.settings import Settings
 from penstock.launching.stored import fetch_intact
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ArtifactRecord
-from penstock.provenance.artifacts import digests_of, record_of
+from penstock.provenance.artifacts import digests_of, records_of
 from penstock.provenance.code import code_digest
 from penstock.provenance.environment import environment_digest
-from penstock.provenance.keys import cache_key
-from penstock.provenance.lookups import look_up
-from penstock.sdk import ComponentSpec, Params, PenstockError
+from penstock.provenance.keys import cache_key, component_command
+from penstock.provenance.lookups import baseline_of, look_up
+from penstock.provenance.observing import observe
+from penstock.sdk import ComponentSpec
 from penstock.sdk.entry import declared_parameters
 from penstock.sdk.executor import ArtifactList, ExecutorInput, RuntimeArtifact
 
-EXECUTOR_INPUT = "{{$}}"
 _GATE = "gate"
 Run = Callable[[Any], None]
 
@@ -61,7 +61,7 @@ def prepare(
     code = code_digest(Path(inspect.getfile(run)).parent, spec.uses)
     environment = environment_digest(Path(sys.prefix))
     key = cache_key(
-        command=("python", "-m", module_of(run), EXECUTOR_INPUT),
+        command=component_command(module_of(run)),
         env={},
         parameters=parameters,
         inputs={name: digests_of(artifacts) for name, artifacts in inputs.items()},
@@ -69,18 +69,16 @@ def prepare(
         output_parameters=[_GATE] if spec.gate else [],
         code_digest=code,
         environment_digest=environment,
-        observed=_observe(spec, run, params),
+        observed=observe(spec, lambda: sys.modules[run.__module__], params),
     )
     return Work(
         executor_input=_with(executor_input, looked_up),
         parameters=parameters,
-        inputs=tuple(record_of(name, artifact) for name, artifacts in inputs.items() for artifact in artifacts),
+        inputs=records_of(inputs),
         key=key,
         code_digest=code,
         environment_digest=environment,
-        baseline_digest=next(
-            (str(a[0].metadata["digest"]) for a in looked_up.values() if a[0].metadata.get("kind") == "model"), ""
-        ),
+        baseline_digest=baseline_of(looked_up),
     )
 
 
@@ -102,17 +100,6 @@ def place_of(spec: ComponentSpec, executor_input: ExecutorInput) -> str:
     given = {n: o.artifacts for n, o in executor_input.outputs.artifacts.items() if n in spec.outputs}
     uris = sorted(artifact.uri for artifacts in given.values() for artifact in artifacts)
     return digest_json(uris).removeprefix("sha256:")[:12]
-
-
-def _observe(spec: ComponentSpec, run: Run, params: Params) -> Any:
-    if not spec.observes:
-        return None
-    try:
-        return sys.modules[run.__module__].observe(params)
-    except PenstockError:
-        raise
-    except Exception as error:
-        raise PenstockError(f"{spec.name} cannot observe its source: {type(error).__name__}: {error}") from error
 
 
 def _with(executor_input: ExecutorInput, found: Mapping[str, tuple[RuntimeArtifact, ...]]) -> ExecutorInput:

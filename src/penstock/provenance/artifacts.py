@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from penstock.artifacts import digest_tree
 from penstock.lineage.records import ArtifactRecord
@@ -15,6 +15,11 @@ def record_of(name: str, artifact: RuntimeArtifact) -> ArtifactRecord:
     metadata = {key: value for key, value in artifact.metadata.items() if isinstance(value, str | int | float)}
     kind, digest = str(metadata.pop("kind", "artifact")), str(metadata.pop("digest", ""))
     return ArtifactRecord(kind=kind, uri=artifact.uri, digest=digest, name=name, metadata=metadata)
+
+
+def records_of(artifacts: Mapping[str, Iterable[RuntimeArtifact]]) -> tuple[ArtifactRecord, ...]:
+    """Inputs or outputs by name, as the lineage keeps them."""
+    return tuple(record_of(name, artifact) for name, given in artifacts.items() for artifact in given)
 
 
 def runtime_artifact(name: str, record: ArtifactRecord) -> RuntimeArtifact:

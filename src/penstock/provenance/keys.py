@@ -13,8 +13,21 @@ from penstock.artifacts.digest import digest_json
 OURS = "PENSTOCK_"
 """Begins the names of environment variables that say where work is done and who hears of it: never what it computes."""
 
+EXECUTOR_INPUT = "{{$}}"
+"""What KFP's launcher replaces by everything that a task is told, as JSON."""
+
 _FORMAT = 2
 """Raise it when the meaning of a cache entry changes: every earlier one is then a miss."""
+
+
+def component_command(module: str) -> tuple[str, ...]:
+    """What the container of a component runs, command and arguments as compiled.
+
+    Example:
+        >>> component_command("components.trainer.main")
+        ('python', '-m', 'components.trainer.main', '{{$}}')
+    """
+    return "python", "-m", module, EXECUTOR_INPUT
 
 
 def cache_key(

@@ -53,6 +53,12 @@ def look_up(
     return found
 
 
+def baseline_of(looked_up: Artifacts) -> str:
+    """The digest of the model among what was looked up: what a new one is compared with; empty where there is none."""
+    firsts = [artifacts[0].metadata for artifacts in looked_up.values() if artifacts]
+    return next((str(found.get("digest", "")) for found in firsts if found.get("kind") == "model"), "")
+
+
 def _ask(store: LineageStore, pipeline: str, lookup: Lookup, kind: str, given: Artifacts) -> ArtifactRecord | None:
     other = digests_of(given.get(lookup.other_than, ()))
     digest = other[0] if other else ""

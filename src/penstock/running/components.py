@@ -16,10 +16,10 @@ from typing import Any
 
 import penstock.sdk
 from penstock.provenance.code import code_digest
-from penstock.sdk import BadInput, ComponentSpec, Params, PenstockError
+from penstock.provenance.keys import EXECUTOR_INPUT
+from penstock.provenance.observing import observe
+from penstock.sdk import BadInput, ComponentSpec, Params
 from penstock.sdk.standard import COMPONENTS, let_import, standard_root
-
-_EXECUTOR_INPUT = "{{$}}"
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,7 @@ class DeclaredComponent:
         Raises:
             PenstockError: It cannot say: the source is not to be had (operator).
         """
-        if not self.spec.observes:
-            return None
-        try:
-            return importlib.import_module(self.module).observe(params)
-        except PenstockError:
-            raise
-        except Exception as error:
-            raise PenstockError(
-                f"{self.spec.name} cannot observe its source: {type(error).__name__}: {error}"
-            ) from error
+        return observe(self.spec, lambda: importlib.import_module(self.module), params)
 
 
 def find_component(words: Sequence[str], roots: Sequence[Path]) -> DeclaredComponent | None:
@@ -72,7 +63,7 @@ def find_component(words: Sequence[str], roots: Sequence[Path]) -> DeclaredCompo
     Raises:
         BadInput: A package of the same name from another folder was imported already (caller).
     """
-    if len(words) != 4 or not words[0].startswith("python") or words[1] != "-m" or words[3] != _EXECUTOR_INPUT:
+    if len(words) != 4 or not words[0].startswith("python") or words[1] != "-m" or words[3] != EXECUTOR_INPUT:
         return None
     module = words[2]
     package = module.removesuffix(".main")

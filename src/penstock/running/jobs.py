@@ -12,9 +12,9 @@ from typing import Any
 from penstock.artifacts import digest_tree
 from penstock.lineage.port import LineageStore
 from penstock.lineage.records import ArtifactRecord
-from penstock.provenance.artifacts import digests_of, record_of, runtime_artifact
+from penstock.provenance.artifacts import digests_of, records_of, runtime_artifact
 from penstock.provenance.keys import cache_key
-from penstock.provenance.lookups import look_up
+from penstock.provenance.lookups import baseline_of, look_up
 from penstock.running.cache import CacheEntry
 from penstock.running.components import DeclaredComponent, find_component
 from penstock.running.environments import Environment, Interpreter
@@ -61,7 +61,7 @@ class Job:
 
     def input_records(self) -> tuple[ArtifactRecord, ...]:
         """Its inputs, as the lineage keeps them."""
-        return tuple(record_of(name, artifact) for name, given in self.inputs.items() for artifact in given)
+        return records_of(self.inputs)
 
 
 def label(work_id: str, task: str) -> str:
@@ -122,8 +122,7 @@ class Preparer:
             environment_digest=environment.digest,
             observed=observed,
         )
-        baseline = next((str(a[0].metadata.get("digest", "")) for a in looked_up.values() if _is_model(a)), "")
-        return Job(work, component, environment, parameters, inputs, key, code, baseline)
+        return Job(work, component, environment, parameters, inputs, key, code, baseline_of(looked_up))
 
 
 def write_executor_input(job: Job, folder: WorkFolder) -> None:
@@ -207,11 +206,6 @@ def outputs_of(entry: CacheEntry) -> Outputs:
     return Outputs(entry.parameters, artifacts)
 
 
-def records_of(outputs: Outputs) -> tuple[ArtifactRecord, ...]:
-    """Outputs, as the lineage keeps them."""
-    return tuple(record_of(name, artifact) for name, given in outputs.artifacts.items() for artifact in given)
-
-
 def _read_parameters(work: Work, folder: WorkFolder, said: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, type_ in work.output_parameters.items():
@@ -234,7 +228,3 @@ def _seen(artifact: RuntimeArtifact, name: str, title: str) -> RuntimeArtifact:
         metadata["digest"] = digest_tree(artifact.local_path())
     metadata.setdefault("kind", title.rpartition(".")[2].lower())
     return artifact.model_copy(update={"name": artifact.name or name, "metadata": metadata})
-
-
-def _is_model(artifacts: Sequence[RuntimeArtifact]) -> bool:
-    return bool(artifacts) and artifacts[0].metadata.get("kind") == "model"

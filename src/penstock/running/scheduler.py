@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from penstock.lineage.records import ExecutionRecord, State
+from penstock.provenance.artifacts import records_of
 from penstock.running.binding import Selection, static_path
 from penstock.running.cache import Cache, CacheEntry
 from penstock.running.capacity import Capacity
@@ -16,7 +17,7 @@ from penstock.running.events import Note, OnEvent, TaskEnded, TaskReport, TaskRe
 from penstock.running.hearing import Exit
 from penstock.running.home import Home, RunFolder, Scratch, WorkFolder
 from penstock.running.interrupts import Interrupts
-from penstock.running.jobs import Job, Preparer, collect, label, outputs_of, records_of, write_executor_input
+from penstock.running.jobs import Job, Preparer, collect, label, outputs_of, write_executor_input
 from penstock.running.placeholders import RunFacts, fill_placeholders
 from penstock.running.places import Executor, Place
 from penstock.running.planner import Planner
@@ -230,7 +231,7 @@ class Scheduler:
     def _finished(self, running: _Running, report: TaskReport, outputs: Outputs) -> None:
         running.folder.tidy()
         running.scratch.release(done=True)
-        report = replace(report, outputs=records_of(outputs), parameters=outputs.parameters)
+        report = replace(report, outputs=records_of(outputs.artifacts), parameters=outputs.parameters)
         self.recorder.finish(running.record, report)
         if running.job.work.cacheable:
             self.cache.put(
