@@ -20,7 +20,7 @@ def test_that_wants_none():
 """
 
 
-def _pytest(folder: Path, marker: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _pytest(folder: Path, marker: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     module = folder / "test_it.py"
     module.write_text(MODULE.format(marker=marker))
     # No Go, no docker, and a cache in which nothing has been built.
@@ -29,7 +29,7 @@ def _pytest(folder: Path, marker: str, **environment: str) -> subprocess.Complet
         (folder / "bin" / program).symlink_to(f"/usr/bin/{program}")
     plain = {"PATH": str(folder / "bin"), "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), **environment}
     command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", f"--rootdir={ROOT}", module]
-    plugins = ["-p", "tests.servers.tools", "-p", "no:cacheprovider"]
+    plugins = ["-p", "tests.servers.tools", "-p", "no:cacheprovider", *options]
     return subprocess.run(
         [*command, *plugins], cwd=ROOT, env=plain, capture_output=True, text=True, timeout=120, check=False
     )
@@ -56,3 +56,10 @@ def test_what_ci_test_has_said_to_be_left_out_is(tmp_path: Path) -> None:
     done = _pytest(tmp_path, "browser", PENSTOCK_TESTS_LEFT_OUT="server browser")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
+
+
+def test_several_processes_say_it_once(tmp_path: Path) -> None:
+    done = _pytest(tmp_path, "docker", "--numprocesses=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+    assert [line for line in done.stdout.splitlines() if "marked docker" in line and "No engine answers" in line]

@@ -75,6 +75,21 @@ NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
 """What the tests of a marker need, and what makes sure that it is there."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where several processes run the tests, find out once, before they start, what all of them leave out."""
+    config = session.config
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        return
+    for marker, (what, ensure) in NEEDS.items():
+        try:
+            ensure()
+        except CannotBeHad as reason:
+            os.environ[LEFT_OUT] = f"{os.environ.get(LEFT_OUT, '')} {marker}"
+            line = f"LEFT OUT: the tests marked {marker}, which need {what}. {reason}"
+            config.stash.setdefault(_LINES, []).append(line)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the selected tests whose servers cannot be had, and say so; a missing program fails nothing."""
