@@ -256,7 +256,8 @@ def test_a_component_of_the_users_own_stands_beside_them(penstock: Path, tmp_pat
     )
     (tmp_path / "pipelines/count/pipeline.yaml").write_text(
         "name: count\ndescription: Count rows.\ntasks:\n  ingest:\n    sources: {t: {uri: churn.csv}}\n"
-        "    features: [plan]\n    label: churned\n    duplicates: keep_all\n    split: {by: hash, group: [plan]}\n"
+        "    features: [plan]\n    label: churned\n    duplicates: keep_all\n"
+        "    split: {by: hash, group: ['Age (years)']}\n"
     )
     table(tmp_path / "churn.csv")
     compiled = call(penstock, "compile", "count", cwd=tmp_path)
