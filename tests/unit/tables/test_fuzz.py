@@ -53,7 +53,7 @@ def _parquet() -> bytes:
 
 WHOLE = {
     ".csv": CSV,
-    ".csv.gz": gzip.compress(CSV),
+    ".csv.gz": gzip.compress(CSV, mtime=0),
     ".csv.zip": _zip(),
     ".jsonl": JSON_LINES,
     ".parquet": _parquet(),
