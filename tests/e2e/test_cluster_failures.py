@@ -104,7 +104,8 @@ def test_stopped_and_killed_in_its_middle_and_then_done(
     assert "told to stop" in attempts[0].error
     assert "ended without saying how" in attempts[1].error
     assert store.run(work.run.run_id).state is State.COMPLETE
-    made = {f"{task}.{name}": artifact["metadata"]["digest"] for name, artifact in outputs.items()}
+    made = {f"{task}.{output.name}": output.digest for output in attempts[2].outputs}
+    assert sorted(made) == sorted(f"{task}.{name}" for name in outputs)
     assert {name for name in made if made[name] != digests[name]} == set()
     assert sorted(path.name for path in Path(work.place).iterdir()) == sorted(work.spec.outputs)
 

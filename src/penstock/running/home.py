@@ -24,6 +24,7 @@ from penstock.lineage.open import open_store
 from penstock.lineage.port import LineageStore
 from penstock.sdk import BadInput, PenstockError
 from penstock.sdk.entry import PARTIAL
+from penstock.storage.place import remove
 
 _LINEAGE = "lineage.sqlite"
 _LEAST_BYTES = 1_000_000
@@ -254,9 +255,9 @@ class Home:
             if self._has_died(marker):
                 _remove_partial(self.runs / marker.name)
                 marker.unlink(missing_ok=True)
-        for partial in self.cache.glob(f".*{PARTIAL}*"):
-            if not _process_exists(partial.name.rpartition(PARTIAL)[2]):
-                partial.unlink(missing_ok=True)
+        for partial in (*self.cache.glob(f".*{PARTIAL}*"), *self.root.glob(f".*{PARTIAL}*")):
+            if not _process_exists(partial.name.rpartition(PARTIAL)[2].partition("-")[0]):
+                remove(partial)
 
     def _has_died(self, marker: Path) -> bool:
         deadline = time.monotonic() + _DYING_SECONDS

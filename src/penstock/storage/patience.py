@@ -23,6 +23,7 @@ _DEFAULT_SECONDS = 120.0
 """A store that is restarted, or moved to another machine, is back within a minute or two."""
 _BRIEF_SECONDS = "10"
 _SILENT_SECONDS = 3.0
+"""Nobody waits longer than that without being told why [s]."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 10.0
 
 
@@ -97,7 +98,7 @@ class Patience:
             return failing_since[-1] - failing_since[0] >= self.seconds
 
         def between(state: RetryCallState) -> None:
-            if not self._told and failing_since[-1] - failing_since[0] > _SILENT_SECONDS:
+            if not self._told and failing_since[-1] - failing_since[0] + state.upcoming_sleep > _SILENT_SECONDS:
                 self._told = True
                 why = explain(uri, state.outcome.exception() if state.outcome else None).reason
                 sys.stderr.write(f"penstock: {uri}: {why}; trying again for up to {self.seconds:.0f} s\n")

@@ -203,5 +203,5 @@ def _rows(content: bytes, delimiter: str) -> Iterator[list[str]]:
 
 
 def _lines(content: bytes) -> io.TextIOWrapper:
-    csv.field_size_limit(len(content) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(content) + 1))  # one for the whole process: never make it less
     return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", errors="replace", newline="")

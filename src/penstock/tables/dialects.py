@@ -176,7 +176,7 @@ def _delimiter(text: str) -> str:
 
 
 def _parse(text: str, delimiter: str) -> list[list[str]]:
-    csv.field_size_limit(len(text) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # one for the whole process: never make it less
     rows: list[list[str]] = []
     for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
         if row:

@@ -119,6 +119,18 @@ def test_a_cache_entry_half_written_by_a_dead_process_goes(home: Home) -> None:
     assert [p.name for p in home.cache.iterdir()] == [f".2.json.partial-{os.getpid()}"]
 
 
+def test_a_lineage_half_made_by_a_dead_process_goes(home: Home) -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=subprocess.PIPE, check=True)
+    dead = home.root / f".lineage.sqlite.partial-{gone.stdout.decode().strip()}-a1b2"
+    live = home.root / f".lineage.sqlite.partial-{os.getpid()}-a1b2"
+    for folder in (dead, live):
+        folder.mkdir(parents=True)
+        (folder / "lineage.sqlite").write_text("")
+    with home.begin("p", NOW):
+        pass
+    assert (dead.exists(), live.exists()) == (False, True)
+
+
 def test_scratch_survives_until_the_work_is_done(home: Home, tmp_path: Path) -> None:
     first = home.scratch_for("sha256:aa", tmp_path / "own")
     (first.path / "checkpoint").write_text("1")

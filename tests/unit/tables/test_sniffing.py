@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import gzip
 import http.server
@@ -336,3 +337,10 @@ def test_what_is_given_is_not_guessed(tmp_path: Path) -> None:
 def test_an_encoding_that_nobody_knows(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"^encoding: .*'nonsuch' is no encoding of text that Python knows"):
         sniffed(tmp_path, "a\n1\n", encoding="nonsuch")
+
+
+def test_what_others_read_as_csv_is_not_limited(tmp_path: Path) -> None:
+    """Python has one limit of the size of a field for the whole process; importlib.metadata, too, reads CSV."""
+    before = csv.field_size_limit()
+    sniffed(tmp_path, "a,b\n1,2\n")
+    assert csv.field_size_limit() >= before

@@ -14,6 +14,7 @@ from penstock.lineage.address import StoreAddress
 from penstock.lineage.errors import NoAnswer, StoreUnavailable, StoreVersion
 from penstock.lineage.mlmd.holders import exclusive_holder, writer
 from penstock.sdk import BadInput, PenstockError
+from penstock.sdk.entry import PARTIAL
 
 if TYPE_CHECKING:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -151,7 +152,7 @@ def _prepare_file(path: Path) -> None:
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.partial-", dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}{PARTIAL}{os.getpid()}-", dir=path.parent) as folder:
             partial = Path(folder) / "lineage.sqlite"
             MetadataStore(connection_config(StoreAddress("sqlite", path=partial)))  # closed as soon as it is made
             with contextlib.closing(sqlite3.connect(partial)) as database:
