@@ -1,0 +1,1 @@
+"""Releases: a model from shadow through canary percentages to all traffic, decided by statistics."""
