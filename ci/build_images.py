@@ -56,7 +56,7 @@ class Problem(Exception):
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", nargs="*", metavar="IMAGE", help=f"{', '.join(IMAGES)}; all when none is named")
-    parser.add_argument("--base-image", default="", help="what to build on; the Containerfile's own default when empty")
+    parser.add_argument("--base-image", default="", help="what to build on; the Containerfile's default when empty")
     parser.add_argument("--make-base", action="store_true", help="build on a base made here from Debian's packages")
     parser.add_argument("--start-engine", action="store_true", help="start a Docker Engine where none answers; root")
     parser.add_argument("--demo", action="store_true", help="put the demonstration's data into runtime")
@@ -69,6 +69,8 @@ def _arguments() -> argparse.Namespace:
     for image in arguments.images:
         if image not in IMAGES:
             parser.error(f"there is no image {image!r}; there are: {', '.join(IMAGES)}")
+    if arguments.variant == "cuda":
+        arguments.images = ["runtime-cuda" if image == "runtime" else image for image in arguments.images]
     if arguments.push and arguments.prefix == "penstock":
         parser.error("--push wants a --prefix that names a registry")
     return arguments
@@ -154,12 +156,11 @@ def _pip(key: str) -> str:
 def build(docker: str, image: str, base: str, secrets: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
     """Build one image and put on it what it says of itself; returns what is to be known of it."""
     began = time.monotonic()
-    variant = arguments.variant if image == "runtime" else "cpu"
-    name = f"{arguments.prefix}/{image}:{arguments.tag or version()}" + (f"-{variant}" if variant != "cpu" else "")
+    environment, _, variant = image.partition("-")
+    name = f"{arguments.prefix}/{environment}:{arguments.tag or version()}" + (f"-{variant}" if variant else "")
     options = ["--build-arg", f"VERSION={version()}", "--build-arg", f"REVISION={_revision()}", *secrets]
     options += ["--build-arg", f"BASE_IMAGE={base}"] if base else []
-    if image == "runtime":
-        options += ["--build-arg", f"VARIANT={variant}", "--build-arg", f"DEMO={'yes' if arguments.demo else ''}"]
+    options += ["--build-arg", "DEMO=yes"] if arguments.demo and environment == "runtime" else []
     for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         options += ["--build-arg", proxy] if os.environ.get(proxy) else []
     print(f"building {name}", flush=True)
@@ -186,7 +187,7 @@ def _build(docker: str, image: str, options: list[str]) -> str:
     """Build; returns the id."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "id"
-        where = ["--file", f"ci/images/{image}/Containerfile", "--iidfile", str(file)]
+        where = ["--file", "ci/images/Containerfile", "--build-arg", f"IMAGE={image}", "--iidfile", str(file)]
         # The host's network: a mirror may be on this machine's loopback.
         command = [docker, "build", "--progress=plain", "--network=host", *where, *options, "."]
         log = REPORT.with_name(f"build-{image}.log")
