@@ -31,7 +31,6 @@ REPORT = ROOT / ".cache" / "images.json"
 IMAGES = ("runtime", "serving", "control")
 OWN_BASE = "penstock/base:bookworm"
 _ENGINE_SECONDS = 30.0
-_ASK = ("python", "-m", "penstock.provenance.labels")
 
 
 def main() -> int:
@@ -164,42 +163,39 @@ def build(docker: str, image: str, base: str, secrets: list[str], arguments: arg
     for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         options += ["--build-arg", proxy] if os.environ.get(proxy) else []
     print(f"building {name}", flush=True)
-    unlabelled = _build(docker, image, options)
-    known = _read_report().get(image, {})
-    labels = known.get("labels") if known.get("unlabelled") == unlabelled else None
-    labels = labels or json.loads(_run(docker, "run", "--rm", "--network=none", unlabelled, *_ASK).stdout)
-    said = [word for label, value in labels.items() for word in ("--label", f"{label}={value}")]
-    identity = _build(docker, image, [*options, *said, "--tag", name])
+    _log(image).parent.mkdir(exist_ok=True)
+    _log(image).unlink(missing_ok=True)
+    labels = [word for label in _labels(docker, image, options) for word in ("--label", label)]
+    _build(docker, image, [*options, *labels, "--tag", name])
     pushed = _push(docker, name) if arguments.push else ""
-    size = int(_run(docker, "image", "inspect", "--format", "{{.Size}}", identity).stdout)
-    print(f"{name}  {size / 1e6:,.0f} MB  {time.monotonic() - began:.0f} s  {pushed or identity}", flush=True)
-    return {
-        "image": name,
-        "id": identity,
-        "pushed": pushed,
-        "bytes": size,
-        "labels": labels,
-        "unlabelled": unlabelled,
-    }
+    identity, size = _run(docker, "image", "inspect", "--format", "{{.Id}} {{.Size}}", name).stdout.split()
+    print(f"{name}  {int(size) / 1e6:,.0f} MB  {time.monotonic() - began:.0f} s  {pushed or identity}", flush=True)
+    return {"image": name, "id": identity, "pushed": pushed, "bytes": int(size)}
 
 
-def _build(docker: str, image: str, options: list[str]) -> str:
-    """Build; returns the id."""
+def _labels(docker: str, image: str, options: list[str]) -> list[str]:
+    """What an image is to say of itself: NAME=VALUE."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "id"
-        where = ["--file", "ci/images/Containerfile", "--build-arg", f"IMAGE={image}", "--iidfile", str(file)]
-        # The host's network: a mirror may be on this machine's loopback.
-        command = [docker, "build", "--progress=plain", "--network=host", *where, *options, "."]
-        log = REPORT.with_name(f"build-{image}.log")
-        log.parent.mkdir(exist_ok=True)
-        with log.open("wb") as output:
-            environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
-            done = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, check=False)
-        if done.returncode:
-            said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-            tail = "\n".join(said[-15:])
-            raise Problem(f"{image} could not be built; all of it is in {log}\n{tail}")
-        return file.read_text().strip()
+        _build(docker, image, [*options, "--target", "labels", "--output", folder])
+        return (Path(folder) / "labels").read_text(encoding="utf-8").splitlines()
+
+
+def _build(docker: str, image: str, options: list[str]) -> None:
+    # The host's network: a mirror may be on this machine's loopback.
+    command = [docker, "build", "--progress=plain", "--network=host", "--file", "ci/images/Containerfile"]
+    command += ["--build-arg", f"IMAGE={image}", *options, "."]
+    log = _log(image)
+    with log.open("ab") as output:
+        environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, check=False)
+    if done.returncode:
+        said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        tail = "\n".join(said[-15:])
+        raise Problem(f"{image} could not be built; all of it is in {log}\n{tail}")
+
+
+def _log(image: str) -> Path:
+    return REPORT.with_name(f"build-{image}.log")
 
 
 def _push(docker: str, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,44 @@ def test_argo_cd_and_flux_follow_the_same_branch(environment: str) -> None:
     source = _application(environment)["spec"]["source"]
     assert repository["spec"]["ref"]["branch"] == source["targetRevision"]
     assert repository["spec"]["url"] == source["repoURL"]
+
+
+BUILDCTL = """#!/bin/sh
+printf '%s\\n' --- "$@" >> "$RECORD"
+for argument; do
+    case $previous in
+        --metadata-file) printf '{\n  "containerimage.digest": "sha256:%064d"\n}\n' 7 > "$argument" ;;
+        --output) case $argument in type=local,dest=*) cp "$LABELS" "${argument#*dest=}/labels" ;; esac ;;
+    esac
+    previous=$argument
+done
+"""
+"""Writes down how it is called, and leaves behind what BuildKit's client does."""
+
+
+def test_an_image_of_argo_workflows_says_what_is_in_it(tmp_path: Path) -> None:
+    found = {"io.penstock.code-digests": '{"a":"sha256:1","b c":"$(false)"}', "io.penstock.environment-digest": "x=y"}
+    buildctl, record, lines = tmp_path / "buildctl-daemonless.sh", tmp_path / "record", tmp_path / "lines"
+    buildctl.write_text(BUILDCTL)
+    buildctl.chmod(0o755)
+    lines.write_text("".join(f"{name}={value}\n" for name, value in found.items()))
+    (tmp_path / "repository").mkdir()
+    (tmp_path / "commit").write_text("0123abc\n")
+    (tmp_path / "version").write_text("1.2.3\n")
+    (workflow,) = (thing for thing in _documents("argo-workflows", "penstock.yaml") if "spec" in thing)
+    (step,) = (template["container"] for template in workflow["spec"]["templates"] if template["name"] == "image")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path), "RECORD": str(record)}
+    environment |= {"LABELS": str(lines), "NAME": "serving", "REGISTRY": "registry.example.com/ml", "previous": ""}
+    subprocess.run([*step["command"], *step["args"]], cwd=tmp_path / "repository", env=environment, check=True)
+    asking, building = record.read_text().split("---\n")[1:]
+    assert "target=labels\n" in asking
+    assert "target=" not in building
+    for call in (asking, building):
+        assert "filename=ci/images/Containerfile\n" in call
+        for argument in ("IMAGE=serving", "VERSION=1.2.3", "REVISION=0123abc"):
+            assert f"--opt\nbuild-arg:{argument}\n" in call
+    for name, value in found.items():
+        assert f"--opt\nlabel:{name}={value}\n" in building
+    image = "registry.example.com/ml/penstock/serving"
+    assert f"--output\ntype=image,name={image},push=true\n" in building
+    assert (tmp_path / "images" / "serving").read_text() == f"{image}@sha256:{7:064d}\n"

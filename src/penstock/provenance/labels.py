@@ -1,6 +1,7 @@
 """What an image says of itself, for who starts work in it: its packages and its components' code, as digests.
 
-`python -m penstock.provenance.labels`, run in an image that has just been built, prints the labels as one JSON object.
+`python -m penstock.provenance.labels`, run where everything is installed, prints the labels as builders take them:
+NAME=VALUE, one a line.
 """
 
 from __future__ import annotations
@@ -41,4 +42,5 @@ def labels() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    json.dump(labels(), sys.stdout, sort_keys=True)
+    for _name, _value in labels().items():
+        sys.stdout.write(f"{_name}={_value}\n")
