@@ -15,11 +15,10 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 from penstock.running.telling import Report
-from penstock.sdk.entry import execute
+from penstock.sdk.entry import end_when_told, execute, hear_the_end
 from penstock.sdk.errors import ExitCode, PenstockError
 from penstock.sdk.executor import ExecutorInput
 
@@ -38,6 +37,7 @@ def be(order: Mapping[str, Any], report: int) -> NoReturn:
             _execute_command(order["argv"], report)
         code = _call_component(order, Report(report))
     except BaseException as error:
+        hear_the_end()
         code = Report(report).failure(error)
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -50,7 +50,10 @@ def _settle(order: Mapping[str, Any]) -> None:
     """Be a process of one's own: group, signals, log, temporary folder."""
     with suppress(PermissionError):
         os.setpgid(0, 0)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL if "argv" in order else _terminated)
+    if "argv" in order:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    else:
+        end_when_told()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -60,11 +63,6 @@ def _settle(order: Mapping[str, Any]) -> None:
     os.close(nothing)
     os.environ.update(order["env"], TMPDIR=order["tmp"])
     tempfile.tempdir = None
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _execute_command(argv: list[str], report: int) -> NoReturn:

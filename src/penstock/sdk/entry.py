@@ -87,10 +87,8 @@ def execute(
         for name, path in partials.items():
             _replace(path, finals[name].path)
         published = {n: type(a)(finals[n].path, _address(a), a.metadata) for n, a in bound.items()}
-    except SystemExit:
-        hear_the_end()
-        raise
     finally:
+        hear_the_end()
         for path in partials.values():
             shutil.rmtree(path, ignore_errors=True)
         if own_scratch:
@@ -110,7 +108,7 @@ def main(spec: ComponentSpec, run: Callable[[Context[P]], None], argv: Sequence[
     Every failure ends in one line on standard error; only a fault of ours shows a traceback.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _terminated)
+    end_when_told()
     try:
         if len(arguments) != 1:
             raise BadInput(f"{spec.name} takes one argument, KFP's executor input; got {len(arguments)}")
@@ -216,6 +214,14 @@ def write_atomically(path: Path, text: str) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def end_when_told() -> None:
+    """Have SIGTERM end what this process does, wherever the signal finds it; its exit code is then 143.
+
+    Whoever sees the end coming says so with `hear_the_end`.
+    """
+    signal.signal(signal.SIGTERM, _terminated)
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:

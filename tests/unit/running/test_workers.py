@@ -167,11 +167,23 @@ def run(context):
 '''
 
 
-def told(workers: Workers, tmp_path: Path, environment: Interpreter, modules: tuple[str, ...]) -> tuple[object, Exit]:
-    """Run a component that tells of its process, after an import of modules."""
+DEAF = """
+import pathlib, time
+class Deaf:
+    def __del__(self):  # Python drops what is raised here
+        pathlib.Path(__file__).with_name("ready").touch()
+        time.sleep(30)
+def run(context):
+    Deaf()
+    time.sleep(30)
+"""
+
+
+def order(tmp_path: Path, environment: Interpreter, modules: tuple[str, ...], program: str = PROBE) -> Order:
+    """An order for a component."""
     import json
 
-    (tmp_path / "probe.py").write_text(PROBE)
+    (tmp_path / "probe.py").write_text(program)
     place = {"artifacts": {"told": {"artifacts": [{"uri": str(tmp_path / "told")}]}}}
     (tmp_path / "in.json").write_text(json.dumps({"outputs": place}))
     details = {
@@ -182,7 +194,26 @@ def told(workers: Workers, tmp_path: Path, environment: Interpreter, modules: tu
         "executor_input": str(tmp_path / "in.json"),
         "scratch": str(tmp_path / "scratch"),
     }
-    workers.start(Order("t", environment, modules, details))
+    return Order("t", environment, modules, details)
+
+
+@pytest.mark.slow
+def test_a_task_that_does_not_hear_that_it_is_to_end_is_told_again(workers: Workers, tmp_path: Path) -> None:
+    workers.start(order(tmp_path, RUNTIME, (), PROBE + DEAF))
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "ready").exists():
+        assert time.monotonic() < deadline
+        assert not workers.wait(0.05)
+    workers.kill(signal.SIGTERM)
+    assert end(workers, 20)["t"].code == 128 + signal.SIGTERM
+    assert not list(tmp_path.glob(".told*"))
+
+
+def told(workers: Workers, tmp_path: Path, environment: Interpreter, modules: tuple[str, ...]) -> tuple[object, Exit]:
+    """Run a component that tells of its process, after an import of modules."""
+    import json
+
+    workers.start(order(tmp_path, environment, modules))
     ended = end(workers, 60)["t"]
     assert ended.error == "", (ended.error, (tmp_path / "log").read_text())
     return json.loads((tmp_path / "told" / "told.json").read_text()), ended
