@@ -132,6 +132,14 @@ def test_the_command_works(image: Any) -> None:
     assert code == 0 and __version__ in said
 
 
+def test_doctor_finds_it_well(image: Any) -> None:
+    _, said = inside(image, "penstock", "doctor", "--json")
+    found = {finding["what"]: finding for finding in json.loads(said)}
+    assert found["image"]["text"] == image.labels["io.penstock.environment"]
+    # How much room there is says nothing of the image.
+    assert [name for name, finding in found.items() if not finding["ok"] and name != "room"] == []
+
+
 def test_control_is_small(image: Any) -> None:
     if image.labels["io.penstock.environment"] != "control":
         pytest.skip("only control is to be small")

@@ -18,8 +18,16 @@ from penstock.cli.output import console, json_option, print_json
 from penstock.kubeflow.findings import Finding
 from penstock.sdk.standard import setup_command
 
-_RUNTIME = ("tensorflow-cpu", "tensorflow-data-validation", "tensorflow-transform", "ml-metadata", "kfp", "pyarrow")
-_SERVING = ("kserve", "tensorflow-cpu")
+_ENVIRONMENT = "PENSTOCK_ENVIRONMENT"
+"""The variable by which an image says which environment it is; not set outside of images."""
+_RUNTIME = ("tensorflow-data-validation", "tensorflow-transform", "ml-metadata", "kfp", "pyarrow")
+_PACKAGES = {
+    "runtime": ("tensorflow-cpu", *_RUNTIME),
+    "runtime-cuda": ("tensorflow", *_RUNTIME),
+    "serving": ("kserve", "tensorflow-cpu", "ml-metadata"),
+    "control": ("kfp", "kubernetes", "lightkube", "ml-metadata"),
+}
+"""What shows by its version what an environment can do. `control` has no TensorFlow by design."""
 _LEAST_FREE_BYTES = 2_000_000_000
 _MARKS = {True: "[green]ok [/green]", False: "[bold red]no [/bold red]", None: "[yellow]?  [/yellow]"}
 
@@ -71,26 +79,36 @@ def _of_cluster(reference: str | None) -> list[Finding]:
 
 
 def examine(home: Path) -> Iterator[Finding]:
-    """Look at the machine, the environments and the state folder, without changing anything."""
+    """Look at the machine, the environments and the state folder, without changing anything.
+
+    In an image, only at what that image is for: what others hold is not missing there.
+    """
+    image = os.environ.get(_ENVIRONMENT, "")
     python_ok = sys.version_info[:2] == (3, 11)
     yield Finding("python", python_ok, platform.python_version(), "Use Python 3.11: make PYTHON=python3.11 setup")
     yield Finding("system", sys.platform == "linux", f"{platform.platform()}, {os.cpu_count()} cores", "Use Linux")
-    for name in _RUNTIME:
-        yield _package(name)
-    yield _serving_environment()
+    if image in _PACKAGES:
+        yield Finding("image", True, image)
+    remedy = f"Build the image again: ci/build-images {image.partition('-')[0]}" if image else setup_command()
+    for name in _PACKAGES.get(image, _PACKAGES["runtime"]):
+        yield _package(name, remedy)
+    if not image:
+        yield _serving_environment()
     yield _lineage(home)
     yield _room(home)
+    if image:
+        return
     for database, program in (("MariaDB", "mariadbd"), ("PostgreSQL", "postgres")):
         found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:{_postgres_folders()}")
         text = found or "not installed; only the tests of the lineage on a server want it"
         yield Finding(database, True, text)
 
 
-def _package(name: str) -> Finding:
+def _package(name: str, remedy: str) -> Finding:
     try:
         return Finding(name, True, version(name))
     except PackageNotFoundError:
-        return Finding(name, False, "not installed in this environment", setup_command())
+        return Finding(name, False, "not installed in this environment", remedy)
 
 
 def _serving_environment() -> Finding:
@@ -99,7 +117,7 @@ def _serving_environment() -> Finding:
     python = LocalProfile().environments["serving"]
     program = "import importlib.metadata as m, sys; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')"
     try:
-        command_line = [str(python), "-c", program, *_SERVING]
+        command_line = [str(python), "-c", program, *_PACKAGES["serving"]]
         done = subprocess.run(command_line, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return Finding("serving environment", False, f"{python} is missing or broken", setup_command())

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
+from penstock.cli.doctor import examine
 from penstock.cli.main import COMMANDS
 
 
@@ -74,6 +76,25 @@ def test_a_working_folder_that_is_gone_is_told(tmp_path):
 def test_colours_respect_no_color():
     done = penstock("doctor", env={**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""})
     assert "\x1b[3" not in done.stdout
+
+
+def test_doctor_misses_in_an_image_only_what_that_image_is_to_hold(monkeypatch, tmp_path):
+    def missing():
+        return [finding.what for finding in examine(tmp_path) if not finding.ok]
+
+    def version(name):
+        if name.startswith("tensorflow"):
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr("penstock.cli.doctor.version", version)
+    assert set(missing()) >= {"tensorflow-cpu", "tensorflow-transform"}
+    monkeypatch.setenv("PENSTOCK_ENVIRONMENT", "control")
+    assert missing() == []
+    monkeypatch.setenv("PENSTOCK_ENVIRONMENT", "serving")
+    assert missing() == ["tensorflow-cpu"]
+    monkeypatch.setenv("PENSTOCK_ENVIRONMENT", "runtime-cuda")
+    assert missing() == ["tensorflow", "tensorflow-data-validation", "tensorflow-transform"]
 
 
 def test_a_package_that_lacks_another_is_one_line(tmp_path):
