@@ -26,8 +26,15 @@ def profile_option(*, required: bool, text: str) -> Callable[[_Command], _Comman
     return click.option("--profile", metavar="NAME|FILE", default="", required=required, help=text)
 
 
-def open_cluster(profile: ClusterProfile | str, *, watching: bool = False) -> Kubeflow:
-    """The API server of a cluster; one that is watched for long may be away for a while.
+def open_cluster(
+    profile: ClusterProfile | str, *, watching: bool = False, patience_seconds: float | None = None
+) -> Kubeflow:
+    """The API server of a cluster.
+
+    Args:
+        profile: The cluster.
+        watching: Whether it is watched for long, and may be away for a while.
+        patience_seconds: How long it may be away otherwise [s].
 
     Raises:
         BadInput: There is no profile of that name, or it is no cluster's (caller).
@@ -37,7 +44,8 @@ def open_cluster(profile: ClusterProfile | str, *, watching: bool = False) -> Ku
     from penstock.profiles.reading import find_cluster
 
     cluster = find_cluster(profile) if isinstance(profile, str) else profile
-    return open_kubeflow(cluster, patience_seconds=WATCHING_SECONDS if watching else PATIENCE_SECONDS)
+    patience = WATCHING_SECONDS if watching else PATIENCE_SECONDS if patience_seconds is None else patience_seconds
+    return open_kubeflow(cluster, patience_seconds=patience)
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli.output import console, print_json, print_table, seconds
+from penstock.cli.output import console, print_decisions, print_json, print_table, seconds
 
 if TYPE_CHECKING:
     from penstock.kubeflow.api import Kubeflow
-    from penstock.kubeflow.following import TaskView
+    from penstock.kubeflow.following import Ending, TaskView
     from penstock.kubeflow.package import Package
     from penstock.kubeflow.records import Run
     from penstock.running.events import OnEvent
+
+_AGAIN_SECONDS = 5.0
+"""How long a lineage that does not answer is asked again [s]: somebody waits for what a run came to."""
 
 
 class StoppedWaiting(click.exceptions.Exit):
@@ -81,15 +85,16 @@ def _tell(display: OnEvent, shown: dict[str, str], task: TaskView) -> None:
 
 def conclude(kubeflow: Kubeflow, run: Run, profile: str, *, as_json: bool) -> int:
     """Show what a run that has ended came to; returns the exit code."""
-    from penstock.kubeflow.following import closed_gates, exit_code, failures_of, last_lines, package_of, tasks_of
+    from penstock.kubeflow.following import failures_of, last_lines, package_of, tasks_of
     from penstock.kubeflow.records import RunState
 
     package = package_of(kubeflow, run)
-    closed = closed_gates(run, package) if package else []
-    code = exit_code(run, closed)
+    ending = _settle(profile, run, package)
     if as_json:
-        print_json({**document(kubeflow, run), "closed_gates": closed, "exit_code": int(code)})
-        return code
+        verdicts = {task: decision.verdict for task, decision in ending.decisions}
+        found = {"closed_gates": ending.closed, "verdicts": verdicts, "exit_code": int(ending.code)}
+        print_json({**document(kubeflow, run), **found})
+        return ending.code
     show_tasks(kubeflow, run)
     failures = failures_of(kubeflow, run.run_id) if run.state is RunState.FAILED else {}
     for task in tasks_of(run, package.tasks if package else None):
@@ -97,7 +102,8 @@ def conclude(kubeflow: Kubeflow, run: Run, profile: str, *, as_json: bool) -> in
             console().print(f"\n{task.name}: the end of its log", style="bold")
             for line in last_lines(kubeflow, run, failures[task.key]):
                 console().print(f"  {line}", markup=False, soft_wrap=True)
-    for gate in closed:
+    print_decisions(ending.decisions)
+    for gate in () if ending.decisions else ending.closed:
         console().print(f"\nthe gate of {gate} said no; its verdict is in the task's outputs and in the lineage")
     if run.error.message:
         console().print(f"\n{' '.join(run.error.message.split())}", markup=False, soft_wrap=True)
@@ -105,7 +111,25 @@ def conclude(kubeflow: Kubeflow, run: Run, profile: str, *, as_json: bool) -> in
     console().print(f"\nrun      {run.run_id}  {run.state.word}  {took} s", soft_wrap=True)
     if run.state is RunState.FAILED:
         console().print(f"again    penstock runs retry {run.run_id} --profile {profile}", soft_wrap=True)
-    return code
+    return ending.code
+
+
+def _settle(profile: str, run: Run, package: Package | None) -> Ending:
+    """Tell the lineage how a run ended and ask it what gates said; without it, go by what was skipped.
+
+    A cluster's lineage is seldom open to everybody who may submit: that it cannot be reached is no error.
+    """
+    from penstock.cli.store import open_url
+    from penstock.kubeflow.following import ending_of
+    from penstock.kubeflow.recorded import settle
+    from penstock.profiles.reading import find_cluster
+    from penstock.sdk import PenstockError
+
+    url = find_cluster(profile).lineage
+    if url:
+        with suppress(PenstockError):
+            return settle(open_url(url, called=profile, patience_seconds=_AGAIN_SECONDS), run, package)
+    return ending_of(run, package)
 
 
 def show_tasks(kubeflow: Kubeflow, run: Run) -> None:

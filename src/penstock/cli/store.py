@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.cluster import open_cluster
+
 if TYPE_CHECKING:
     from penstock.lineage.port import LineageStore
+
+_AGAIN_SECONDS = 3.0
+"""How long a cluster that does not answer is asked again which runs are over [s]: the question was another one."""
 
 
 def open_lineage(home: Path, *, of_home: bool = False) -> LineageStore:
@@ -42,19 +48,44 @@ def open_lineage(home: Path, *, of_home: bool = False) -> LineageStore:
 
 
 def _open_named(named: str) -> LineageStore:
-    """Open the lineage at a URL, or that of a cluster's profile. What runs there is not ours to judge."""
+    """Open the lineage at a URL, or that of a cluster's profile, whose Kubeflow Pipelines knows which runs are over."""
+    from penstock.kubeflow.recorded import close_ended
     from penstock.lineage.errors import nothing_begun
-    from penstock.lineage.open import open_store
+    from penstock.profiles.cluster import ClusterProfile
     from penstock.profiles.reading import find_profile
+    from penstock.sdk import BadInput, PenstockError
+
+    if "://" in named:
+        with nothing_begun():
+            return open_url(named, called=named)
+    profile = find_profile(named)
+    if not isinstance(profile, ClusterProfile) or not profile.lineage:
+        raise BadInput(f"--lineage {named}: this profile names no lineage", "Name a URL: grpc://localhost:8080")
+    with nothing_begun():
+        store = open_url(profile.lineage, called=named)
+    with suppress(PenstockError):  # who may read the lineage need not have a way to the cluster
+        close_ended(store, open_cluster(profile, patience_seconds=_AGAIN_SECONDS))
+    return store
+
+
+def open_url(url: str, *, called: str, patience_seconds: float | None = None) -> LineageStore:
+    """Open a lineage that is there.
+
+    Args:
+        url: Where it is.
+        called: What a person called it by.
+        patience_seconds: How long each call is tried again while the store is away [s]; the store's own if None.
+
+    Raises:
+        BadInput: It is a file that is not there (caller).
+        StoreUnavailable: It cannot be opened (operator).
+    """
+    from penstock.lineage.open import open_store
     from penstock.sdk import BadInput
 
-    url = named if "://" in named else getattr(find_profile(named), "lineage", "")
-    if not url:
-        raise BadInput(f"--lineage {named}: this profile names no lineage", "Name a URL: grpc://localhost:8080")
     if url.startswith("sqlite:") and not Path(url.removeprefix("sqlite://")).exists():
-        raise BadInput(f"--lineage {named}: there is no such file")
-    with nothing_begun():
-        return open_store(url)
+        raise BadInput(f"--lineage {called}: there is no such file")
+    return open_store(url, patience_seconds=patience_seconds)
 
 
 def check_pipeline(store: LineageStore, pipeline: str) -> None:

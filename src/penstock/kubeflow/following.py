@@ -10,10 +10,12 @@ from typing import Any
 
 import yaml
 
+from penstock.artifacts import Decision
 from penstock.kubeflow.api import Kubeflow
 from penstock.kubeflow.package import Package, read_package
 from penstock.kubeflow.records import Run, RunState
 from penstock.kubeflow.sending import Refused, Unreachable
+from penstock.lineage.records import RunRecord, last_attempts
 from penstock.sdk import BadInput, ExitCode, PenstockError
 
 FIRST_SECONDS, LAST_SECONDS = 1.0, 10.0
@@ -133,6 +135,34 @@ def closed_gates(run: Run, package: Package) -> list[str]:
     """
     states = {task.display_name: task.state for task in run.run_details.task_details}
     return sorted({gate for graph, gate in package.gates.items() if states.get(graph) is RunState.SKIPPED})
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a run that has ended came to."""
+
+    code: ExitCode
+    """How a command ends that waited for it."""
+    closed: tuple[str, ...]
+    """The gates that said no, sorted."""
+    decisions: tuple[tuple[str, Decision], ...] = ()
+    """What each gate has recorded, by its task; empty where the lineage was not asked."""
+
+
+def ending_of(run: Run, package: Package | None, recorded: RunRecord | None = None) -> Ending:
+    """Tell what a run came to: by the verdicts in the lineage, or else by what was skipped behind gates.
+
+    Args:
+        run: The run; it has ended.
+        package: What it ran; None where that is not known.
+        recorded: What the lineage has of it; None where it was not asked.
+    """
+    if recorded is None:
+        closed = closed_gates(run, package) if package else []
+        return Ending(exit_code(run, closed), tuple(closed))
+    decisions = tuple((e.task, e.decision) for e in last_attempts(recorded.executions) if e.decision)
+    closed = sorted({task for task, decision in decisions if decision.gate == "closed"})
+    return Ending(exit_code(run, closed), tuple(closed), decisions)
 
 
 def exit_code(run: Run, closed: Sequence[str]) -> ExitCode:

@@ -14,11 +14,11 @@ from penstock.launching.settings import Settings
 from penstock.launching.work import Work
 from penstock.lineage.errors import UnknownRun
 from penstock.lineage.port import LineageStore
-from penstock.lineage.records import ExecutionRecord, RunRecord, State
+from penstock.lineage.records import ExecutionRecord, RunRecord, State, last_attempts
 
 GONE = "The pod ended without saying how (killed, or its node went down)"
 """The error of an attempt that a later attempt at the same work found unfinished."""
-_ENDED_WELL = (State.COMPLETE, State.CACHED, State.SKIPPED)
+_ENDED_WELL = {State.COMPLETE, State.CACHED, State.SKIPPED}
 
 
 class Recorder:
@@ -128,7 +128,7 @@ def state_of(executions: Sequence[ExecutionRecord]) -> State:
         >>> state_of(())
         <State.COMPLETE: 'complete'>
     """
-    last = {(e.task, e.place): e.state for e in sorted(executions, key=lambda e: e.attempt)}
-    if State.RUNNING in last.values():
+    last = {execution.state for execution in last_attempts(executions)}
+    if State.RUNNING in last:
         return State.RUNNING
-    return State.COMPLETE if all(state in _ENDED_WELL for state in last.values()) else State.FAILED
+    return State.COMPLETE if last <= _ENDED_WELL else State.FAILED

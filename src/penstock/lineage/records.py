@@ -6,6 +6,7 @@ Frozen values, the same whatever store keeps them. Times are UTC, ISO 8601 with 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -105,3 +106,22 @@ class RunRecord(Record):
     host: str = ""
     executions: tuple[ExecutionRecord, ...] = ()
     """In the order in which they started; empty in listings."""
+
+
+def last_attempts(executions: Iterable[ExecutionRecord]) -> list[ExecutionRecord]:
+    """The last attempt at each work, in the order in which the first ones are given.
+
+    Example:
+        >>> first = ExecutionRecord(
+        ...     run_id="r", pipeline="p", task="a", component="c", state=State.FAILED, started=datetime(2026, 1, 1)
+        ... )
+        >>> other, again = first.model_copy(update={"task": "b"}), first.model_copy(update={"attempt": 2})
+        >>> [(e.task, e.attempt) for e in last_attempts((first, other, again))]
+        [('a', 2), ('b', 1)]
+    """
+    last: dict[tuple[str, str], ExecutionRecord] = {}
+    for execution in executions:
+        work = (execution.task, execution.place)
+        if work not in last or last[work].attempt <= execution.attempt:
+            last[work] = execution
+    return list(last.values())

@@ -413,6 +413,22 @@ def test_what_was_abandoned_is_closed_and_what_lives_is_left(store: LineageStore
     store.close_abandoned(lambda _: False)
 
 
+def test_what_ends_while_it_is_asked_after_keeps_its_end(store: LineageStore, make: Any) -> None:
+    run = make.run("slow")
+    store.start_run(run)
+    (late,) = store.record([make.execution("slow", "late", state=State.RUNNING, ended=None)])
+
+    def ends_now(run_id: str) -> bool:
+        if run_id == run.run_id:
+            store.finish(late.model_copy(update={"state": State.COMPLETE, "ended": late.started}))
+            store.finish_run(run.model_copy(update={"state": State.COMPLETE, "ended": late.started}))
+        return run_id != run.run_id
+
+    assert store.close_abandoned(ends_now) == []
+    found = store.run(run.run_id)
+    assert (found.state, found.executions[0].state) == (State.COMPLETE, State.COMPLETE)
+
+
 def test_a_store_opened_again_has_everything(store: LineageStore, make: Any, url: str) -> None:
     (stored,) = store.record([make.execution("r", "t", outputs=(make.artifact("model", "m", "model"),))])
     assert open_store(url).run(stored.run_id).executions == (stored,)

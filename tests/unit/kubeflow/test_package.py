@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from penstock.kubeflow.following import closed_gates, exit_code, tasks_of
+from penstock.kubeflow.following import closed_gates, ending_of, exit_code, tasks_of
 from penstock.kubeflow.package import Toleration, Wish, read_package
 from penstock.kubeflow.records import Run, RunState
+from penstock.lineage.records import ExecutionRecord, RunRecord
 from penstock.sdk import BadInput, ExitCode
 
 COMPILED = Path("pipelines/flights/compiled.yaml").read_text(encoding="utf-8")
@@ -105,6 +106,36 @@ def test_a_gate_that_said_no_is_seen_in_what_was_skipped(
     found = run(state, node("condition-1", "SUCCEEDED"), node("condition-2", gate))
     assert closed_gates(found, read_package(COMPILED, "compiled.yaml")) == closed
     assert exit_code(found, closed) is code
+
+
+def execution(task: str, verdict: str, **more: object) -> ExecutionRecord:
+    consequence = "proceed" if verdict == "Successful" else "stop"
+    about = {"run_id": "r", "pipeline": "p", "component": "c", "state": "complete", "started": datetime(2026, 1, 1)}
+    decision = {"verdict": verdict, "consequence": consequence}
+    return ExecutionRecord.model_validate({**about, "task": task, "decision": decision, **more})
+
+
+@pytest.mark.parametrize(
+    ("state", "executions", "closed", "code"),
+    [
+        ("SUCCEEDED", [execution("evaluate", "Successful")], (), ExitCode.OK),
+        ("SUCCEEDED", [execution("evaluate", "Successful"), execution("prove", "Failed")], ("prove",), 3),
+        ("SUCCEEDED", [execution("evaluate", "Inconclusive", state="cached")], ("evaluate",), 3),
+        ("SUCCEEDED", [execution("evaluate", "Failed"), execution("evaluate", "Successful", attempt=2)], (), 0),
+        ("SUCCEEDED", [execution("a", "Failed", place="1"), execution("a", "Successful", place="2")], ("a",), 3),
+        ("FAILED", [execution("evaluate", "Failed")], ("evaluate",), ExitCode.ERROR),
+        ("SUCCEEDED", [], (), ExitCode.OK),
+    ],
+)
+def test_recorded_verdicts_count_before_what_was_skipped(
+    state: str, executions: list[ExecutionRecord], closed: tuple[str, ...], code: int
+) -> None:
+    about = {"run_id": "r", "pipeline": "p", "pipeline_digest": "", "penstock_version": "", "state": "complete"}
+    recorded = RunRecord(**about, started=datetime(2026, 1, 1), executions=tuple(executions))
+    skipped = run(state, node("condition-1", "SUCCEEDED"), node("condition-2", "SKIPPED"))
+    found = ending_of(skipped, read_package(COMPILED, "compiled.yaml"), recorded)
+    assert (found.closed, found.code) == (closed, code)
+    assert {task for task, _ in found.decisions} == {e.task for e in executions}
 
 
 def test_what_a_newer_server_says_is_understood_as_far_as_it_goes() -> None:

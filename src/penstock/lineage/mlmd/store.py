@@ -68,9 +68,14 @@ class MlmdStore(Queries):
 
         The end is the time of finding out; the seconds of work stay unknown.
         """
-        now = datetime.now(UTC)
         runs, executions = self.still_running()
-        lost = sorted(i for i in {*runs, *(e.run_id for e in executions)} if not alive(i))
+        dead = {run_id for run_id in {*runs, *(e.run_id for e in executions)} if not alive(run_id)}
+        if not dead:
+            return []
+        # What ended well between the first look and the question has said so by now.
+        runs, executions = self.still_running()
+        lost = sorted(dead & {*runs, *(e.run_id for e in executions)})
+        now = datetime.now(UTC)
         for run_id in lost:
             ended = {"state": State.FAILED, "ended": now, "error": f"{ABANDONED}; found {now:%Y-%m-%d %H:%M:%S} UTC"}
             self.record([e.model_copy(update=ended) for e in executions if e.run_id == run_id])
