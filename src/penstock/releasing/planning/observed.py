@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from penstock.releasing.reading import GateReading
+from penstock.releasing.resource.bundle import Version
 from penstock.releasing.resource.status import Split, Twin
 
 
@@ -13,12 +14,12 @@ from penstock.releasing.resource.status import Split, Twin
 class TwinSeen:
     """One of the two model servers."""
 
-    version_id: str
-    """The version that it was made for; empty where it does not say."""
+    version: Version | None
+    """The version that it was made for, as it says itself; None where it does not say."""
     ready: bool
-    """Whether that version takes requests, and nothing else does under its name."""
+    """Whether that version takes requests, and nothing else answers under its name."""
     drifted: bool = False
-    """Whether it is not as it was made: changed by hand, or its settings have changed in Git."""
+    """Whether it is not as it would be made: changed by hand, or other settings in Git. Its version may still serve."""
     going: bool = False
     """Whether it is being deleted."""
     trouble: str = ""
@@ -47,8 +48,6 @@ class Judged:
     """The attempt that was judged: what is said of another is not heard."""
     step: str
     """The step that the newest evidence is of."""
-    expected: frozenset[str]
-    """The gates that must open this step. One that says nothing could not be measured."""
     readings: tuple[GateReading, ...]
     """What they say."""
 

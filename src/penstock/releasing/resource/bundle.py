@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from penstock.artifacts.digest import digest_json
 from penstock.releasing.base import Part
-from penstock.releasing.resource.rules import Rule
 
 Name = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 Digest = Annotated[str, StringConstraints(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -78,14 +78,20 @@ class Serving(Part):
 class Scaling(Part):
     """How many pods serve each model. A change of it is applied at once: it changes no answer."""
 
-    RULES: ClassVar = (
-        Rule("self.minReplicas <= self.maxReplicas", "minReplicas must not be greater than maxReplicas."),
+    CEL: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("self.minReplicas <= self.maxReplicas", "minReplicas must not be greater than maxReplicas."),
     )
 
     min_replicas: Annotated[int, Field(ge=1, le=1000)] = 1
     """Pods of each model at least, while it serves or is compared: never zero, for a cold start looks like harm."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = 4
     """Pods of each model at most."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(self.CEL[0][1])
+        return self
 
 
 class Version(Part):
@@ -96,7 +102,7 @@ class Version(Part):
     serving: Serving
     """What it runs on."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Sixteen hexadecimal digits that differ where any of it does: a label of its InferenceService."""
         return digest_json(self.model_dump(mode="json", by_alias=True)).removeprefix("sha256:")[:16]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from penstock.releasing.base import Part
 from penstock.releasing.resource.bundle import Digest, Name
-from penstock.releasing.resource.rules import Rule
 
 DAY_SECONDS = 24 * 3600
 BAKE = "bake"
@@ -24,12 +23,12 @@ class LadderStep(Part):
     next, gates on what happens are for canary steps and the bake.
     """
 
-    RULES: ClassVar = (
-        Rule(
+    CEL: ClassVar[tuple[tuple[str, str], ...]] = (
+        (
             "(self.mirrorPercent > 0) != (self.weightPercent > 0)",
             "A ladder step has either mirrorPercent (shadow) or weightPercent (canary) above 0, and not both.",
         ),
-        Rule(
+        (
             "self.minSeconds < self.deadlineSeconds",
             "A ladder step's minSeconds must be less than its deadlineSeconds, or it could never be passed.",
         ),
@@ -48,6 +47,15 @@ class LadderStep(Part):
     deadline_seconds: Seconds = 6 * 3600
     """Time after which a step that was not passed is Inconclusive: the release is paused, never promoted."""
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        either, passable = (message for _, message in self.CEL)
+        if (self.mirror_percent > 0) == (self.weight_percent > 0):
+            raise ValueError(either)
+        if self.min_seconds >= self.deadline_seconds:
+            raise ValueError(passable)
+        return self
+
     @property
     def is_shadow(self) -> bool:
         """Whether users see nothing of the candidate."""
@@ -65,8 +73,8 @@ DEFAULT_LADDER = (LadderStep(name="shadow", mirror_percent=20), *map(_canary, (2
 class Bake(Part):
     """After the last step: all traffic to the candidate, the stable model kept running, the gates still judged."""
 
-    RULES: ClassVar = (
-        Rule("self.seconds < self.deadlineSeconds", "bake.seconds must be less than bake.deadlineSeconds."),
+    CEL: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("self.seconds < self.deadlineSeconds", "bake.seconds must be less than bake.deadlineSeconds."),
     )
 
     seconds: Seconds = DAY_SECONDS
@@ -75,6 +83,12 @@ class Bake(Part):
     """Observations of the candidate that every gate needs within the bake."""
     deadline_seconds: Seconds = 30 * DAY_SECONDS
     """Time after which a bake whose gates are not all Successful is Inconclusive: paused, never promoted."""
+
+    @model_validator(mode="after")
+    def _can_be_passed(self) -> Self:
+        if self.seconds >= self.deadline_seconds:
+            raise ValueError(self.CEL[0][1])
+        return self
 
 
 class Approval(Part):
@@ -109,8 +123,6 @@ class Guardrails(Part):
 
     startup_seconds: Annotated[int, Field(ge=10, le=DAY_SECONDS)] = 1800
     """A candidate that is not ready after this long is rejected. Waiting for room on nodes does not count."""
-    missing_metrics_seconds: Annotated[int, Field(ge=10, le=DAY_SECONDS)] = 600
-    """Gates that could not be measured for this long (Error) roll the release back; until then it holds."""
     max_interruptions: Annotated[int, Field(ge=0, le=100)] = 2
     """How often a candidate may stop being ready, and lose its traffic for it; once more, and it is rejected."""
     drain_seconds: Annotated[int, Field(ge=0, le=3600)] = 60

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from penstock.releasing.base import Part
+from penstock.releasing.gates.spec import Gates
 from penstock.releasing.resource.bundle import Bundle, Name, Scaling, Serving, Version
 from penstock.releasing.resource.ladder import (
     BAKE,
@@ -18,7 +19,6 @@ from penstock.releasing.resource.ladder import (
     Promotion,
     WarmUp,
 )
-from penstock.releasing.resource.rules import Rule
 
 
 class RouteMode(StrEnum):
@@ -46,8 +46,8 @@ class Gateway(Part):
 class Route(Part):
     """Where clients reach the model, and how their traffic is split."""
 
-    RULES: ClassVar = (
-        Rule(
+    CEL: ClassVar[tuple[tuple[str, str], ...]] = (
+        (
             "self.mode == 'kserveCanary' || (self.host != '' && has(self.gateway))",
             "route needs host and gateway, except in mode kserveCanary, where KServe's own route is used.",
         ),
@@ -60,38 +60,48 @@ class Route(Part):
     gateway: Gateway | None = None
     """The gateway that they come through."""
 
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> Self:
+        if self.mode is not RouteMode.KSERVE_CANARY and not (self.host and self.gateway):
+            raise ValueError(self.CEL[0][1])
+        return self
+
 
 class ModelReleaseSpec(Part):
     """The model that is to serve, and how it is to earn that. The controller writes nothing of it."""
 
-    RULES: ClassVar = (
-        Rule(
+    CEL: ClassVar[tuple[tuple[str, str], ...]] = (
+        (
             "self.ladder.all(s, self.ladder.exists_one(t, t.name == s.name))",
             "Each step of the ladder needs a name of its own.",
         ),
-        Rule(
+        (
             "self.ladder.all(s, s.name != 'bake')",
             "No step of the ladder may be called 'bake': that is what follows the last one.",
         ),
-        Rule(
+        (
             "self.ladder.map(s, s.weightPercent).isSorted()",
             "The ladder's weightPercent must not fall from one step to the next; shadow steps come first.",
         ),
-        Rule(
+        (
             "self.ladder.exists(s, s.weightPercent == 100)",
             "The ladder must end with a step of weightPercent 100.",
         ),
-        Rule(
+        (
             "self.route.mode != 'kserveCanary' || self.ladder.all(s, s.mirrorPercent == 0)",
             "Mode kserveCanary has no shadow: KServe cannot mirror. Remove the steps that have mirrorPercent.",
         ),
-        Rule(
+        (
             "self.promotion.approveBefore.all(n, n == 'bake' || self.ladder.exists(s, s.name == n))",
             "promotion.approveBefore names a step that the ladder does not have.",
         ),
-        Rule(
+        (
             "!has(self.fallback) || self.fallback.digest != self.model.digest",
             "fallback must be another bundle than model.",
+        ),
+        (
+            "self.ladder.all(s, s.mirrorPercent == 0) || self.analysis.gates.exists(g, g.advance && g.inShadow)",
+            "The ladder has a shadow step, and no gate that a step waits for (advance) is judged in shadow (inShadow).",
         ),
     )
 
@@ -107,6 +117,8 @@ class ModelReleaseSpec(Part):
     """The bundle that serves where none has been promoted yet: the first model is then compared with it."""
     ladder: Annotated[tuple[LadderStep, ...], Field(min_length=1, max_length=32)] = DEFAULT_LADDER
     """Steps from shadow to all traffic."""
+    analysis: Gates = Gates()
+    """The gates: what the candidate must prove, and what must not be proven of it."""
     warm_up: WarmUp = WarmUp()
     """What the candidate gets before the first."""
     promotion: Promotion = Promotion()
@@ -119,6 +131,26 @@ class ModelReleaseSpec(Part):
     """Hold where it is: no advance and no promotion. Harm still rolls back."""
     retry_token: Annotated[str, StringConstraints(max_length=64)] = ""
     """Any other word than before: try a rejected bundle again, or go on with a paused release."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        weights = [step.weight_percent for step in self.ladder]
+        names = {step.name for step in self.ladder}
+        shadows = any(step.is_shadow for step in self.ladder)
+        met = (
+            len(names) == len(self.ladder),
+            BAKE not in names,
+            weights == sorted(weights),
+            100 in weights,
+            not (shadows and self.route.mode is RouteMode.KSERVE_CANARY),
+            {*self.promotion.approve_before} <= {*names, BAKE},
+            not self.fallback or self.fallback.digest != self.model.digest,
+            not shadows or any(gate.advance and gate.in_shadow for gate in self.analysis.gates),
+        )
+        for holds, (_, message) in zip(met, self.CEL, strict=True):
+            if not holds:
+                raise ValueError(message)
+        return self
 
     @property
     def target(self) -> Version:

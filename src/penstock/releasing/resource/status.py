@@ -130,11 +130,13 @@ class Trial(Part):
     samples_before: Annotated[dict[str, int], Field(max_length=64)] = {}
     """What each gate had counted of the candidate by then."""
     unready_since: datetime | None = None
-    """Since when its InferenceService is waited for."""
+    """Since when its InferenceService is there and waited for."""
     unmeasured_since: datetime | None = None
     """Since when a gate could not be measured."""
     interruptions: int = 0
     """How often it stopped being ready."""
+    held: Literal["", "Inconclusive", "Specification"] = ""
+    """What it is paused for."""
 
 
 class Rejection(Part):
