@@ -8,8 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from components.pusher.logic import MANIFEST, FileEntry, place_of, release_digest
+from components.pusher.logic import FileEntry, place_of
 from penstock.artifacts import Model, Schema, TransformGraph, digest_file
+from penstock.artifacts.bundle import MANIFEST, bundle_digest
 from penstock.storage import NothingThere, Place
 
 
@@ -57,7 +58,7 @@ def damage(release: Place) -> str:
         return f"it has no {MANIFEST}"
     except (ValueError, KeyError, TypeError):
         return f"its {MANIFEST} cannot be read"
-    if document.get("digest") != release_digest(document):
+    if document.get("digest") != bundle_digest(document):
         return f"its {MANIFEST} does not match its own digest"
     found = {path: digest for path, digest in release.digests().items() if path != MANIFEST}
     odd = [path for path in sorted(listed.keys() | found.keys()) if listed.get(path) != found.get(path)]

@@ -13,13 +13,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from penstock.artifacts import Decision, Verdict
-from penstock.artifacts.digest import digest_json
+from penstock.artifacts.bundle import MODEL_FOLDER, bundle_digest
 
 FORMAT = 1
 """The version of the bundle's layout."""
-MANIFEST = "manifest.json"
 THRESHOLDS = "thresholds.json"
-SERVED = PurePosixPath("model")
+SERVED = PurePosixPath(MODEL_FOLDER)
 """The folder to point a server at."""
 _SAVED_MODEL = "saved_model"
 _VERSION = "1"
@@ -142,12 +141,7 @@ def manifest(name: str, files: Sequence[FileEntry], facts: Mapping[str, Any]) ->
         "files": [{"path": entry.path, "sha256": entry.sha256, "bytes": entry.size} for entry in listed],
         **facts,
     }
-    return {"digest": release_digest(document), **document}
-
-
-def release_digest(document: Mapping[str, Any]) -> str:
-    """The digest that a manifest must carry: over all its other fields."""
-    return digest_json({key: value for key, value in document.items() if key != "digest"})
+    return {"digest": bundle_digest(document), **document}
 
 
 def folder_name(digest: str) -> str:

@@ -24,6 +24,7 @@ from penstock.artifacts import (
     TransformGraph,
     digest_tree,
 )
+from penstock.artifacts.bundle import MANIFEST
 from penstock.artifacts.task import TASK_FILE
 from penstock.sdk import BadInput, Context, PenstockError, main
 
@@ -57,7 +58,7 @@ def run(context: Context[PusherParams]) -> None:
             **_task(model),
         }
         document = logic.manifest(context.params.name, list_files(pushed.path), facts)
-        pushed.write_json(logic.MANIFEST, document)
+        pushed.write_json(MANIFEST, document)
     except OSError as error:
         raise PenstockError(f"cannot write the bundle: {error.strerror or error}") from error
     pushed.metadata.update(name=context.params.name, model_digest=model.digest, release_digest=document["digest"])

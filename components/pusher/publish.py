@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.pusher.bundle import damage
-from components.pusher.logic import MANIFEST
+from penstock.artifacts.bundle import MANIFEST
 from penstock.sdk import BadInput, PenstockError
 from penstock.storage import Place, StoreError, at
 

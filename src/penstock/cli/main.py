@@ -20,6 +20,8 @@ COMMANDS = {
     "ui": ("penstock.cli.ui", "Look at all runs in a browser."),
     "report": ("penstock.cli.report", "Write everything known of a run as one HTML page."),
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),
+    "serve": ("penstock.cli.serve", "Serve a pipeline's pushed bundle on this machine."),
+    "loadtest": ("penstock.cli.loadtest", "Load a server on a timetable, and say whether it keeps a budget."),
     "compile": ("penstock.cli.compile", "Compile pipelines to KFP's PipelineSpec."),
     "check": ("penstock.cli.check", "Find what is wrong with pipelines without running them."),
     "schema": ("penstock.cli.schema", "Review a pipeline's schema against newer data."),

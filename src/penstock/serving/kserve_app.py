@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 
 from penstock.serving.requests import BadRequest
 
+BUNDLE_HEADER = "penstock-bundle"
+"""Names the digest of the bundle that answered."""
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A body may be this long [bytes]; longer ones are refused before they are read."""
 
@@ -34,8 +36,12 @@ class ModelMetadata(ModelMetadataResponse):  # type: ignore[misc]
     outputs: list[Output]
 
 
-def harden() -> None:
-    """Add our answers and the limit on bodies to KServe's application, in this process, before it has routes."""
+def harden(digest: str = "") -> None:
+    """Add our answers and the limit on bodies to KServe's application, in this process, before it has routes.
+
+    Args:
+        digest: The bundle's digest, which every answer then carries in the header `penstock-bundle`; empty for none.
+    """
     from kserve.model_server import app
 
     v2_endpoints.ModelMetadataResponse = ModelMetadata
@@ -43,6 +49,8 @@ def harden() -> None:
     app.add_exception_handler(RequestValidationError, _refuse_v2)
     app.add_exception_handler(HTTPException, _say)
     app.add_middleware(LimitBody, max_bytes=MAX_BODY_BYTES)
+    if digest:
+        app.add_middleware(SayBundle, digest=digest)
 
 
 class LimitBody:
@@ -84,6 +92,29 @@ class LimitBody:
     async def _too_long(self, scope: Any, receive: Any, send: Any) -> None:
         text = f"the body is longer than {self._max:,} bytes; send it in parts"
         await JSONResponse({"error": text}, status_code=400, headers={"connection": "close"})(scope, receive, send)
+
+
+class SayBundle:
+    """Say in every answer which bundle gave it: a process serves one bundle from its first answer to its last.
+
+    Args:
+        app: The ASGI application behind.
+        digest: The bundle's digest.
+    """
+
+    def __init__(self, app: Any, digest: str) -> None:
+        self._app = app
+        self._header = (BUNDLE_HEADER.encode(), digest.encode())
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass a connection on, adding the header."""
+
+        async def saying(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), self._header]
+            await send(message)
+
+        await self._app(scope, receive, saying)
 
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:

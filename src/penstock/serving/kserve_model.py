@@ -187,9 +187,10 @@ def _check_words(request: InferenceRequest) -> None:
 
 
 def _load_in_worker(name: str, folder: Path, max_rows: int) -> ScoringModel:
+    from penstock.serving.bundle import digest_of
     from penstock.serving.kserve_app import harden
 
-    harden()
+    harden(digest_of(folder))
     model = ScoringModel(name, folder, max_rows)
     model.load()
     return model

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from penstock.serving.parent import end_with_stdin
 from penstock.serving.requests import MAX_ROWS
 
 DEFAULT_HOST = "0.0.0.0"  # noqa: S104  # in a pod, KServe's proxies come from outside
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     from penstock.serving.predictor import BadModel
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # being asked to stop is no failure
+    if options.end_with_stdin:
+        end_with_stdin()
     try:
         _serve(options, listening)
     except KeyboardInterrupt:
@@ -62,6 +65,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--fd", type=int, help="a listening socket's file descriptor, instead of host and port")
     parser.add_argument("--workers", type=int, default=1, help="processes that answer, each with its own copy")
     parser.add_argument("--max-rows", type=int, default=MAX_ROWS, help="the most rows that one request may hold")
+    parser.add_argument("--end-with-stdin", action="store_true", help="stop when standard input ends")
     parser.add_argument("--access-log", action="store_true", help="write a line for each request")
     options = parser.parse_args(argv)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", options.model_name):
@@ -95,6 +99,7 @@ def _serve(options: argparse.Namespace, listening: socket.socket | None) -> None
     from kserve import ModelServer
     from kserve.protocol.rest.server import RESTServer
 
+    from penstock.serving.bundle import digest_of
     from penstock.serving.kserve_app import harden
     from penstock.serving.kserve_model import FixedModels, ScoringModel, StrictDataPlane
 
@@ -106,7 +111,7 @@ def _serve(options: argparse.Namespace, listening: socket.socket | None) -> None
     server.model_repository_extension = FixedModels(server.registered_models)
     model = ScoringModel(options.model_name, options.model_dir.resolve(), options.max_rows)
     model.load()
-    harden()
+    harden(digest_of(options.model_dir.resolve()))
     if listening is None:
         server.start([model])
         return

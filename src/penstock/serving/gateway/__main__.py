@@ -23,6 +23,8 @@ from penstock.serving.gateway.http_server import Connection, Handler, Serving
 from penstock.serving.gateway.messages import Answer, Request, json_answer, say
 from penstock.serving.gateway.metrics import Metrics
 from penstock.serving.gateway.recorder import Recorder, RecorderLimits
+from penstock.serving.parent import end_with_stdin
+from penstock.serving.unix_sockets import with_short_path
 
 _BACKLOG = 2048
 _SWEEP_SECONDS = 1.0
@@ -34,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Serve until SIGTERM or SIGINT."""
     options = _parse(sys.argv[1:] if argv is None else argv)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    if options.end_with_stdin:
+        end_with_stdin()
     listening = _listen(options)
     admin = _listen_for_admin(options.admin)
     import uvloop
@@ -56,6 +60,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--log-folder-bytes", type=int, default=2 * 1024**3, help="the log's share of the disk")
     parser.add_argument("--answer-seconds", type=float, default=30.0, help="how long a model server may take")
     parser.add_argument("--waiting-seconds", type=float, default=30.0, help="how long a request waits for one")
+    parser.add_argument("--end-with-stdin", action="store_true", help="stop when standard input ends")
     options = parser.parse_args(argv)
     if min(options.log_file_seconds, options.answer_seconds) <= 0 or options.waiting_seconds < 0:
         parser.error("times must be greater than 0")
@@ -73,11 +78,12 @@ def _listen(options: argparse.Namespace) -> socket.socket:
 
 def _listen_for_admin(path: Path) -> socket.socket:
     """A Unix socket that only this user can open; what a killed gateway left is taken away."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)
     try:
-        listening.bind(str(path))
+        with_short_path(path, listening.bind)
     except OSError as error:
         _fail(f"cannot listen on {path}: {error}")
     finally:

@@ -97,8 +97,6 @@ class Forwarder:
         return answer
 
     async def _lead(self, request: Request) -> Answer:
-        if self.state.route is None:
-            return say(503, "no model server has been named yet")
         data = request.encode()
         repeatable = request.may_be_repeated()
         end = time.monotonic() + self._patience.waiting_seconds
@@ -106,7 +104,7 @@ class Forwarder:
         why = "none is up"
         mirrored = False
         while True:
-            led = _Led(request, data, choose(request.id, self.state.route), self.state.route.step, self.state.revision)
+            led = self._led(request, data)
             if led.choice.shadow and not mirrored and request.model()[0]:
                 mirrored = True
                 self._mirror(led)
@@ -123,6 +121,13 @@ class Forwarder:
             if left <= 0 or self.waiting >= self._patience.waiting_requests:
                 return say(503, f"no model server answers ({why}); try again later")
             await self._wait(left)
+
+    def _led(self, request: Request, data: bytes) -> _Led:
+        """What the route says of a request now; before there is one, nobody answers."""
+        route = self.state.route
+        if route is None:
+            return _Led(request, data, Choice("stable", (), ""), "", 0)
+        return _Led(request, data, choose(request.id, route), route.step, self.state.revision)
 
     def _tries(self, choice: Choice) -> list[tuple[Backend, Endpoint]]:
         backends = [found for name in choice.backends if (found := self.state.backends.get(name)) is not None]

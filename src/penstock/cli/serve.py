@@ -1,0 +1,179 @@
+"""`penstock serve`: the pushed bundle behind a gateway on this machine."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli.output import json_option, print_json, short
+from penstock.cli.store import check_pipeline, open_lineage
+
+if TYPE_CHECKING:
+    from penstock.serving.bundle import Bundle
+    from penstock.serving.twins.local_serving import LocalServing
+    from penstock.serving.twins.programs import Programs
+
+_READY_SECONDS = 300.0
+_FOLLOW_SECONDS = 2.0
+
+
+@click.command(name="serve", short_help="Serve a pipeline's pushed bundle on this machine.")
+@click.argument("pipeline", required=False)
+@click.option(
+    "--bundle",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Serve this bundle instead of the one that was pushed last.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 16),
+    help="Processes that answer; with two, one may die and nobody waits.",
+)
+@click.option("--follow", is_flag=True, help="When a newer bundle is pushed, swap to it.")
+@json_option
+@click.pass_obj
+def command(
+    home: Path,
+    pipeline: str | None,
+    folder: Path | None,
+    host: str,
+    port: int,
+    processes: int,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Serve the bundle that PIPELINE pushed last, or any --bundle, in KServe's model server behind a gateway.
+
+    Speaks KServe's V1 and V2 REST protocols. A model server that dies is started again, and its requests are answered.
+    Every answer names its request (x-request-id) and the bundle that gave it (penstock-bundle). What was asked and
+    answered is in Parquet files under --home, in serving/NAME/predictions. Ctrl-C answers what was asked, and ends it.
+
+    \b
+    Examples:
+      penstock serve flights
+      penstock serve flights --port 9000 --follow
+      penstock serve --bundle releases/1a5555a3793670b8 --processes 2
+    """
+    from penstock.serving.twins.local_serving import LocalServing, ServingOptions
+
+    if (pipeline is None) == (folder is None):
+        raise click.UsageError("Name a pipeline, or a folder with --bundle.")
+    if follow and pipeline is None:
+        raise click.UsageError("--follow wants a pipeline: a bundle's folder never changes.")
+    bundle = _open(folder) if folder is not None else _pushed(home, pipeline or "")
+    name = pipeline or bundle.name
+    options = ServingOptions(model_name=name, host=host, port=port)
+    state = home / "serving" / name
+    with _told_to_end() as end, LocalServing(_programs(state), state, options, tell=_say) as serving:
+        _say(f"bundle {short(bundle.digest)} is loading")
+        _swap(serving, bundle, processes, end)
+        if end.is_set():
+            return
+        if as_json:
+            print_json(serving.state())
+        else:
+            click.echo(f"{serving.url}  (Ctrl-C ends it)")
+        while not end.wait(_FOLLOW_SECONDS):
+            if follow:
+                bundle = _newer(home, name, bundle, serving, processes, end)
+        _say("answering what was asked, then ending")
+
+
+def _programs(state: Path) -> Programs:
+    from penstock.profiles.local import LocalProfile
+    from penstock.running.components import import_roots
+    from penstock.serving.twins.programs import Programs
+
+    return Programs(LocalProfile().interpreter("serving"), tuple(import_roots(state / "path", ())))
+
+
+def _open(folder: Path) -> Bundle:
+    from penstock.serving.bundle import open_bundle
+
+    return open_bundle(folder.absolute())
+
+
+def _pushed(home: Path, pipeline: str) -> Bundle:
+    """The bundle that a pipeline pushed last."""
+    from penstock.artifacts import PushedModel
+    from penstock.sdk import BadInput
+
+    store = open_lineage(home, of_home=True)
+    check_pipeline(store, pipeline)
+    found = store.previous(pipeline, PushedModel.kind, unless=("", ""))
+    if found is None:
+        raise BadInput(f"{pipeline} has pushed nothing yet", f"Run: penstock run {pipeline}")
+    return _open(Path(found.uri.removeprefix("file://")))
+
+
+def _swap(serving: LocalServing, bundle: Bundle, processes: int, end: threading.Event) -> None:
+    """Swap to a bundle; gives up when told to end."""
+    from penstock.sdk import PenstockError
+
+    failed: list[PenstockError] = []
+
+    def work() -> None:
+        try:
+            serving.swap(bundle, _READY_SECONDS, processes=processes)
+        except PenstockError as error:
+            failed.append(error)
+
+    working = threading.Thread(target=work, daemon=True)
+    working.start()
+    while working.is_alive() and not end.is_set():
+        working.join(0.1)
+    if failed:
+        raise failed[0]
+
+
+def _newer(
+    home: Path, name: str, bundle: Bundle, serving: LocalServing, processes: int, end: threading.Event
+) -> Bundle:
+    """Swap to a newer bundle if one was pushed; one that cannot be served is told and passed over."""
+    from penstock.sdk import PenstockError
+
+    newest = bundle
+    try:
+        newest = _pushed(home, name)
+        if newest.digest != bundle.digest:
+            _say(f"bundle {short(newest.digest)} was pushed; it is loading")
+            _swap(serving, newest, processes, end)
+            _say(f"bundle {short(newest.digest)} serves")
+    except PenstockError as error:
+        _say(f"{error}; {short(bundle.digest)} goes on serving")
+    return newest
+
+
+@contextmanager
+def _told_to_end() -> Iterator[threading.Event]:
+    """An event that is set by Ctrl-C and SIGTERM; a second Ctrl-C interrupts as usual."""
+    end = threading.Event()
+    before: dict[int, Any] = {}
+
+    def told(number: int, _: object) -> None:
+        end.set()
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, told)
+    try:
+        yield end
+    finally:
+        for told_by, handler in before.items():
+            signal.signal(told_by, handler)
+
+
+def _say(text: str) -> None:
+    """Tell a person how it goes; standard output is for the address."""
+    click.echo(text, err=True)
