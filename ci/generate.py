@@ -1,7 +1,7 @@
 """Make every generated file, or say which is not what would be generated.
 
-Generated are: `compiled.yaml` of each pipeline, the tables in the READMEs, `CLI.md`, and what each environment's
-cluster gets, in manifests/.
+Generated are: `compiled.yaml` of each pipeline, the tables in the READMEs, `CLI.md`, the CustomResourceDefinition of
+ModelRelease, and what each environment's cluster gets, in manifests/.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from penstock.authoring.config import PipelineFile
 from penstock.authoring.discovery import COMPILED_FILE, find_components, find_pipelines
 from penstock.authoring.interface import Interface, describe, describe_file
 from penstock.profiles.cluster import ClusterProfile
+from penstock.releasing.resource.crd import crd_text
 from penstock.sdk import PenstockError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,6 +98,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield page, documents.with_section(_with(page, "keys", keys), "profile", profile)
     yield ROOT / "README.md", _with(ROOT / "README.md", "components", documents.component_list(_staged(interfaces)))
     yield ROOT / "CLI.md", cli_reference()
+    yield ROOT / "kustomize" / "base" / "controller" / "custom-resource-definition.yaml", crd_text()
     # Other environments get what ci/promote brings them.
     for name in rendering.pipelines("dev"):
         yield from rendering.compile_pipeline("dev", name).items()

@@ -32,7 +32,11 @@ def spec_of(model: str, **fields: Any) -> ModelReleaseSpec:
     whole = {
         "model": bundle(model),
         "serving": {"runtime": "penstock"},
-        "route": {"mode": "gatewayAPI", "host": "flights.example.com", "gateway": {"name": "g", "namespace": "n"}},
+        "route": {
+            "mode": "gatewayAPI",
+            "host": "flights.example.com",
+            "gateway": {"name": "public", "namespace": "gateways"},
+        },
         "ladder": LADDER,
         "analysis": {"gates": [{"name": "errors", "metric": "errorRate"}], "missingLimitSeconds": 60},
         "warmUp": {"seconds": 5},

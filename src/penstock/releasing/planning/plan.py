@@ -42,7 +42,7 @@ def plan(spec: ModelReleaseSpec, status: ModelReleaseStatus, observed: Observed,
         refused = changed(refused, conditions=conditions_of(spec, refused, observed, now))
         return Plan(refused, (), _REST_SECONDS / 10)
     at = Moment(spec, observed, now)
-    after = _routed(at, before, decide(at, before))
+    after = _routed(at, decide(at, before))
     after = changed(after, conditions=conditions_of(spec, after, observed, now))
     is_new = after.history is not status.history
     told = tuple(_tell(each) for each in after.history if is_new and each not in status.history)
@@ -81,15 +81,14 @@ def _taken_in(status: ModelReleaseStatus, observed: Observed, now: datetime) -> 
     return status
 
 
-def _routed(at: Moment, before: ModelReleaseStatus, after: ModelReleaseStatus) -> ModelReleaseStatus:
+def _routed(at: Moment, after: ModelReleaseStatus) -> ModelReleaseStatus:
     """The status with the split that its phase wants.
 
-    The revision rises with every change of traffic, and whenever a trial ends, even if nothing changes by it: writing
-    it takes the route from a controller that still wants to give the candidate its share.
+    The revision rises with every change of what is wanted, and the route is written whenever it carries another: also
+    where the shares are right already, for that takes the route from a controller that still wants to change them.
     """
     wanted = wanted_split(at, after) or after.route.wanted
-    ends = after.phase is Phase.ROLLING_BACK and before.phase is not Phase.ROLLING_BACK
-    if wanted == after.route.wanted and not ends:
+    if wanted == after.route.wanted:
         return after
     route = after.route.model_copy(update={"wanted": wanted, "revision": after.route.revision + 1})
     after = changed(after, route=route)

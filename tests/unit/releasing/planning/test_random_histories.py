@@ -34,6 +34,7 @@ class History:
         fallback = {"fallback": bundle("fallback")} if self.rng.random() < 0.3 else {}
         self.natures[bundle("fallback")["digest"]] = Nature(5, NEVER, 100)
         self.fields = {"retryToken": "", "paused": False, "promotion": {}, **fallback}
+        self.fields["warmUp"] = self.rng.choice(({"seconds": 5}, {"seconds": 0, "mirrorPercent": 0}))
         self.model, self.ladder = "one", LADDER
         self.world = World(self._spec(), lambda digest: self.natures[digest], self.rng)
         self.world.between = self._between

@@ -1,0 +1,20 @@
+"""How Kubernetes calls the resource, and what of a release is called after it."""
+
+from __future__ import annotations
+
+GROUP = "penstock.io"
+VERSION = "v1alpha1"
+KIND = "ModelRelease"
+PLURAL = "modelreleases"
+SHORT_NAME = "mr"
+API_VERSION = f"{GROUP}/{VERSION}"
+FIELD_MANAGER = "penstock-controller"
+"""Who owns the fields that the controller writes."""
+RELEASE_LABEL = f"{GROUP}/release"
+"""On everything that belongs to a release: the release's name."""
+TWIN_LABEL = f"{GROUP}/twin"
+"""On a twin: `a` or `b`."""
+VERSION_ANNOTATION = f"{GROUP}/version"
+"""On a twin: the version that it was made for, whole."""
+REVISION_ANNOTATION = f"{GROUP}/revision"
+"""On a route: the decision that it was written for."""
