@@ -18,7 +18,7 @@ class Histogram:
         >>> for milliseconds in range(1, 101):
         ...     latencies.add(milliseconds / 1000)
         >>> round(latencies.percentile(0.5), 3), round(latencies.percentile(0.99), 3), latencies.largest
-        (0.05, 0.099, 0.1)
+        (0.051, 0.1, 0.1)
     """
 
     def __init__(self) -> None:
