@@ -6,18 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from penstock.releasing.planning.actions import Plan
 from penstock.releasing.planning.plan import plan
 from penstock.releasing.port import Cluster, Judge, Key
 
 
-def reconcile(cluster: Cluster, judge: Judge, key: Key, clock: Callable[[], datetime]) -> float | None:
+def reconcile(cluster: Cluster, judge: Judge, key: Key, clock: Callable[[], datetime]) -> Plan | None:
     """Bring a release one transition further, and the world to what that says.
 
     The status is written before anything is done: what is done follows from it alone. So a crash in between is made up
     for by the next reconcile, and a controller whose look is no longer true is stopped by a conflict before it acts.
 
     Returns:
-        When to look again at the latest, in seconds; None where there is no such release.
+        What was planned, and done; None where there is no such release.
 
     Raises:
         Conflict: Something was written since the look: look again at once.
@@ -33,4 +34,4 @@ def reconcile(cluster: Cluster, judge: Judge, key: Key, clock: Callable[[], date
         look = cluster.save(look, made.status)
     for action in made.actions:
         cluster.perform(look, action)
-    return made.again_in_seconds
+    return made

@@ -11,6 +11,7 @@ from penstock.artifacts.verdict import Verdict
 from penstock.releasing.planning.actions import SetRoute
 from penstock.releasing.planning.observed import Judged, Observed
 from penstock.releasing.planning.plan import plan
+from penstock.releasing.port import Conflict
 from penstock.releasing.reconciling import reconcile
 from penstock.releasing.resource.spec import ModelReleaseSpec
 from penstock.releasing.resource.status import ModelReleaseStatus, Phase, Split, Twin
@@ -301,3 +302,23 @@ def test_a_route_with_traffic_and_no_memory_of_what_has_it_is_left_alone() -> No
     made = plan(look.spec, ModelReleaseStatus(), observed, at(0))
     assert not [each for each in made.actions if isinstance(each, SetRoute)]
     assert made.actions == ()
+
+
+def test_a_controller_that_was_held_up_cannot_give_traffic_to_what_another_has_rejected_since() -> None:
+    story = Story(ladder=LADDER[1:], warmUp={"seconds": 0, "mirrorPercent": 0})
+    story.name("two")
+    story.until(lambda status: status.phase is Phase.WARMING_UP)
+    # One controller decides that the candidate gets its first share, and is held up before it writes the route.
+    look = story.cluster.look(KEY)
+    made = plan(look.spec, look.status, look.observed, at(story.world.now))
+    raises = next(each for each in made.actions if isinstance(each, SetRoute))
+    assert raises.split.b_percent == 5
+    look = story.cluster.save(look, made.status)
+    # Another leads meanwhile and rolls back; the route already says what that wants.
+    harm = Judged(made.status.trial.number, "canary-5", (reading(Verdict.FAILED, 100),))
+    story.judge.judge = lambda look: harm
+    story.look(0)
+    assert story.world.status.phase is Phase.ROLLING_BACK
+    with pytest.raises(Conflict):
+        story.cluster.perform(look, raises)
+    assert story.world.route.split.b_percent == 0

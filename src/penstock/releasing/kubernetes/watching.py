@@ -1,0 +1,78 @@
+"""What changes on the cluster: which release it concerns, told as it happens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from penstock.releasing.controller.queue import backoff_seconds
+from penstock.releasing.kubernetes.api import Api, Gone, Kind, Thing
+from penstock.releasing.port import Key
+from penstock.releasing.resource.names import RELEASE_LABEL
+from penstock.sdk import PenstockError
+
+
+def release_of(thing: Thing) -> Key | None:
+    """The release that an object is, or belongs to."""
+    metadata = thing["metadata"]
+    name = (
+        metadata["name"] if thing.get("kind") == "ModelRelease" else (metadata.get("labels") or {}).get(RELEASE_LABEL)
+    )
+    return Key(metadata["namespace"], name) if name else None
+
+
+@dataclass
+class Follower:
+    """Follows the objects of one kind: lists them, then watches from there, and goes on after every interruption.
+
+    A watch that ends is taken up from the last version seen, so nothing is missed and nothing listed twice; only where
+    that version is too old (410 Gone), everything is listed anew.
+    """
+
+    api: Api
+    kind: Kind
+    on_change: Callable[[Key], None]
+    namespace: str = ""
+    labels: str = ""
+    on_trouble: Callable[[str], None] = lambda _: None
+    lists: int = 0
+    """How often everything was listed."""
+    version: str = ""
+    """The last version seen."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until told to stop."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                self.once(stop)
+                failures = 0
+            except Gone:
+                self.version = ""
+            except PenstockError as problem:
+                failures += 1
+                self.on_trouble(f"{self.kind.plural}: {problem}")
+                stop.wait(backoff_seconds(failures, 0.5))
+
+    def once(self, stop: threading.Event) -> None:
+        """List if that is needed, and watch until the server ends it."""
+        if not self.version:
+            things, version = self.api.list(self.kind, self.namespace, self.labels)
+            self.lists += 1
+            kind = "ModelRelease" if self.kind.plural == "modelreleases" else ""
+            for thing in things:
+                # Items of a list do not say their kind.
+                self._tell({"kind": kind, **thing})
+            self.version = version
+        for event, thing in self.api.watch(self.kind, self.version, self.namespace, self.labels):
+            self.version = thing["metadata"]["resourceVersion"]
+            if event != "BOOKMARK":
+                self._tell(thing)
+            if stop.is_set():
+                return
+
+    def _tell(self, thing: Thing) -> None:
+        key = release_of(thing)
+        if key:
+            self.on_change(key)
