@@ -82,7 +82,9 @@ def test_every_container_is_locked_down(environment: str, workload: Thing) -> No
 
 
 @each_workload
-def test_every_pod_has_an_identity_of_its_own_that_asks_kubernetes_nothing(environment: str, workload: Thing) -> None:
+def test_every_pod_has_an_identity_of_its_own_and_no_token_that_it_does_not_name(
+    environment: str, workload: Thing
+) -> None:
     spec = template(workload)["spec"]
     accounts = {account["metadata"]["name"] for account in objects(environment, "ServiceAccount")}
     assert spec["serviceAccountName"] in accounts - {"default"}
@@ -196,7 +198,11 @@ def test_who_may_talk_to_whom(environment: str) -> None:
         (task, Peer(address="93.184.215.14"), 443),
         (ours("lineage"), database, 5432),
         (ours("schedules"), kubeflow, 8888),
+        (ours("controller"), Peer(address="10.96.0.1"), 443),
+        (ours("controller"), Peer("monitoring", {"app": "prometheus"}), 9090),
     ]
+    if environment != "dev":
+        may.append((Peer("monitoring", {"app": "prometheus"}), ours("controller"), 8080))
     may_not = [
         (other, ours("lineage"), 8080),
         (stranger, ours("lineage"), 8080),
@@ -210,6 +216,9 @@ def test_who_may_talk_to_whom(environment: str) -> None:
         (ours("lineage"), Peer(address="93.184.215.14"), 443),
         (ours("lineage"), kubeflow, 8888),
         (ours("schedules"), Peer(address="10.96.0.1"), 443),
+        (ours("controller"), Peer(address="93.184.215.14"), 443),
+        (ours("controller"), ours("lineage"), 8080),
+        (task, ours("controller"), 8080),
         (ours("lineage-database"), Peer(address="93.184.215.14"), 443),
         (task, ours("lineage-database"), 5432),
         (Peer("penstock", {"app": "something-else"}), Peer(address="10.96.0.1"), 443),

@@ -34,8 +34,40 @@ def test_argo_cd_takes_the_applications_as_they_are(cluster: Cluster) -> None:
         *(f"application.argoproj.io/penstock-{environment}" for environment in sorted(ENVIRONMENTS)),
         "appproject.argoproj.io/penstock",
     ]
-    health = str(GITOPS / "argo-cd" / "health.yaml")
-    cluster.kubectl("apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", health)
+    for name in ("health.yaml", "notifications.yaml"):
+        beside = str(GITOPS / "argo-cd" / name)
+        cluster.kubectl("apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", beside)
+
+
+RELEASES = {
+    "unseen": ({}, "Progressing"),
+    "of-before": ({"observedGeneration": 1, "conditions": [("Ready", "True")]}, "Progressing"),
+    "promoted": ({"observedGeneration": 2, "conditions": [("Ready", "True"), ("Progressing", "False")]}, "Healthy"),
+    "climbing": ({"observedGeneration": 2, "conditions": [("Ready", "True"), ("Progressing", "True")]}, "Progressing"),
+    "rejected": ({"observedGeneration": 2, "conditions": [("Ready", "True"), ("Degraded", "True")]}, "Degraded"),
+    "rejected-and-back": (
+        {"observedGeneration": 2, "conditions": [("Ready", "True"), ("Degraded", "True"), ("Progressing", "True")]},
+        "Degraded",
+    ),
+    "waiting": ({"observedGeneration": 2, "conditions": [("Ready", "True"), ("Stalled", "True")]}, "Suspended"),
+    "not-ready": ({"observedGeneration": 2, "conditions": [("Ready", "False")]}, "Progressing"),
+}
+
+
+@pytest.mark.parametrize("case", RELEASES)
+def test_argo_cd_sees_how_a_release_is(case: str) -> None:
+    from lupa.lua53 import LuaRuntime
+
+    status, health = RELEASES[case]
+    conditions = [{"type": kind, "status": word, "message": f"{kind}!"} for kind, word in status.get("conditions", [])]
+    thing = {"metadata": {"generation": 2}, "status": {**status, "message": "m", "conditions": conditions}}
+    if not status:
+        del thing["status"]
+    script = _documents("argo-cd", "health.yaml")[0]["data"]["resource.customizations.health.penstock.io_ModelRelease"]
+    lua = LuaRuntime(unpack_returned_tuples=True)
+    judged = lua.execute(f"local obj = ...\n{script}", lua.table_from(thing, recursive=True))
+    assert judged["status"] == health
+    assert judged["message"]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -46,8 +78,9 @@ def test_the_project_lets_an_application_make_everything_that_it_has(environment
     destinations = {(each["name"], each["namespace"]) for each in project["destinations"]}
     assert application["source"]["repoURL"] in project["sourceRepos"]
     for thing in objects(environment):
-        if thing["kind"] == "Namespace":
-            assert {"group": "", "kind": "Namespace"} in project["clusterResourceWhitelist"]
+        if "namespace" not in thing["metadata"]:
+            group = thing["apiVersion"].rpartition("/")[0]
+            assert {"group": group, "kind": thing["kind"]} in project["clusterResourceWhitelist"]
         else:
             assert (cluster, thing["metadata"]["namespace"]) in destinations, label(thing)
     used = {thing["metadata"].get("namespace") for thing in objects(environment)} - {None}

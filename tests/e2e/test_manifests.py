@@ -131,6 +131,39 @@ SCHEDULES_MAY_NOT = [
     ("create", "jobs.batch"),
 ]
 
+CONTROLLER_MAY = [
+    *((verb, "modelreleases.penstock.io") for verb in ("get", "list", "watch")),
+    ("patch", "modelreleases.penstock.io/status"),
+    *((verb, "inferenceservices.serving.kserve.io") for verb in ("get", "list", "watch", "create", "patch", "delete")),
+    *((verb, "httproutes.gateway.networking.k8s.io") for verb in ("get", "list", "watch", "create", "patch")),
+    *((verb, "virtualservices.networking.istio.io") for verb in ("get", "list", "watch", "create", "patch")),
+    ("create", "services"),
+    ("create", "configmaps"),
+    ("create", "events"),
+]
+CONTROLLER_MAY_NOT = [
+    *((verb, "modelreleases.penstock.io") for verb in ("create", "update", "patch", "delete")),
+    ("delete", "httproutes.gateway.networking.k8s.io"),
+    ("get", "secrets"),
+    ("create", "pods"),
+    ("create", "pods/exec"),
+    ("delete", "services"),
+    ("list", "configmaps"),
+    ("create", "rolebindings.rbac.authorization.k8s.io"),
+]
+
+
+def test_the_controller_may_carry_releases_out_in_one_namespace_and_nothing_else(
+    cluster: Cluster, environment: str
+) -> None:
+    namespace = _namespace_of(environment, "penstock-runner")
+    token = cluster.token_of("controller", "penstock")
+    _ask(cluster, token, namespace, [*CONTROLLER_MAY, ("list", "nodes")], "yes")
+    _ask(cluster, token, namespace, CONTROLLER_MAY_NOT, "no")
+    _ask(cluster, token, "default", CONTROLLER_MAY, "no")
+    _ask(cluster, token, "penstock", [("update", "leases.coordination.k8s.io/penstock-controller")], "yes")
+    _ask(cluster, token, "penstock", [("update", "leases.coordination.k8s.io/another")], "no")
+
 
 def test_a_run_may_do_what_it_works_with_and_nothing_else(cluster: Cluster, environment: str) -> None:
     namespace = _namespace_of(environment, "penstock-runner")
@@ -151,7 +184,7 @@ def test_the_schedules_may_manage_recurring_runs_of_one_namespace(cluster: Clust
 
 def test_what_only_serves_may_do_nothing(cluster: Cluster, environment: str) -> None:
     for account in objects(environment, "ServiceAccount"):
-        if account["metadata"]["name"] in ("penstock-runner", "schedules"):
+        if account["metadata"]["name"] in ("penstock-runner", "schedules", "controller"):
             continue
         token = cluster.token_of(account["metadata"]["name"], account["metadata"]["namespace"])
         _ask(cluster, token, account["metadata"]["namespace"], [*RUNNER_MAY, *SCHEDULES_MAY], "no")
@@ -186,7 +219,7 @@ def _ask(cluster: Cluster, token: str, namespace: str, questions: list[tuple[str
     for verb, what in questions:
         resource, _, name = what.partition("/")
         resource, _, group = resource.partition(".")
-        subresource, name = (name, "") if name in ("exec", "token") else ("", name)
+        subresource, name = (name, "") if name in ("exec", "token", "status") else ("", name)
         attributes = ResourceAttributes(
             namespace=namespace, verb=verb, group=group, resource=resource, subresource=subresource, name=name
         )

@@ -29,10 +29,8 @@ class FakeKServe:
         if (thing.get("status") or {}) == status:
             return
         path = kind.path(self.namespace, thing["metadata"]["name"], "status")
-        body = {"status": status}
-        answer = self.api._send(
-            "PATCH", path, body, query={"fieldManager": "kserve"}, content_type="application/merge-patch+json"
-        )
+        query, merge = {"fieldManager": "kserve"}, "application/merge-patch+json"
+        answer = self.api._send("PATCH", path, {"status": status}, query=query, content_type=merge)
         assert answer.status_code == 200, answer.text
 
 
@@ -54,13 +52,8 @@ def serving(ready: bool) -> dict[str, Any]:
 
 def accepted(route: Thing) -> dict[str, Any]:
     generation = route["metadata"]["generation"]
-    told = {
-        "status": "True",
-        "reason": "Accepted",
-        "message": "",
-        "lastTransitionTime": NOW,
-        "observedGeneration": generation,
-    }
+    told = {"status": "True", "reason": "Accepted", "message": "", "lastTransitionTime": NOW}
+    told["observedGeneration"] = generation
     return {
         "parentRef": route["spec"]["parentRefs"][0],
         "controllerName": "gateways.example.com/controller",

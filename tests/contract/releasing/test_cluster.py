@@ -99,9 +99,8 @@ def test_another_manager_is_refused_and_what_it_takes_by_force_is_taken_back(sto
     story.server.kubectl(*apply, "--force-conflicts", text=json.dumps(theirs))
     status = story.look()
     assert story.weights() == [100]
-    owners = {
-        each["manager"] for each in story.route()["metadata"]["managedFields"] if "f:rules" in str(each["fieldsV1"])
-    }
+    managed = story.route()["metadata"]["managedFields"]
+    owners = {each["manager"] for each in managed if "f:rules" in str(each["fieldsV1"])}
     assert owners == {"penstock-controller"}
     assert status.phase is Phase.STABLE
 
@@ -138,9 +137,9 @@ def test_a_candidate_that_cannot_load_says_why(story: OnCluster) -> None:
 
 def test_a_quota_that_leaves_no_room_keeps_the_twin_from_being_made(story: OnCluster) -> None:
     serving(story)
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "gpus", "namespace": story.key.namespace},
-             "spec": {"hard": {"requests.cpu": "500m"}}}  # fmt: skip
-    story.server.apply(quota)
+    metadata = {"name": "gpus", "namespace": story.key.namespace}
+    spec = {"hard": {"requests.cpu": "500m"}}
+    story.server.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": spec})
     # The quota controller would write this.
     patch = json.dumps({"status": {"hard": {"requests.cpu": "500m"}, "used": {"requests.cpu": "0"}}})
     story.server.kubectl("patch", "resourcequota/gpus", "-n", story.key.namespace, "--subresource=status",
