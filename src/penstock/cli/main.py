@@ -27,6 +27,7 @@ COMMANDS = {
     "schema": ("penstock.cli.schema", "Review a pipeline's schema against newer data."),
     "components": ("penstock.cli.components", "List the components, or show one's interface."),
     "setup": ("penstock.cli.setup", "Install what pipelines run on, from the locks that came with Penstock."),
+    "release": ("penstock.cli.release", "Say which model is to serve, as a change of Git."),
     "controller": ("penstock.cli.controller", "Carry out the releases of a cluster: shadow, canary, rollback."),
     "doctor": ("penstock.cli.doctor", "Say what is installed, what is missing, and how to mend it."),
 }

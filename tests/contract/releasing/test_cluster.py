@@ -148,7 +148,7 @@ def test_a_quota_that_leaves_no_room_keeps_the_twin_from_being_made(story: OnClu
     status = story.look()
     status = story.look()
     assert story.twins() == ["flights-a"]
-    assert "quota gpus leaves 0.500 of requests.cpu" in status.message
+    assert "quota gpus leaves 0.5 of requests.cpu" in status.message
 
 
 def test_istio_gets_virtual_services_and_services_for_the_mirror(story: OnCluster) -> None:

@@ -48,8 +48,12 @@ def _quota(resources: Resources, scaling: Scaling, quotas: Sequence[Thing]) -> s
             free = limit - (amount_of(used.get(name, "0")) or Decimal(0)) if limit is not None else None
             if free is not None and wanted > free:
                 which = quota["metadata"]["name"]
-                return f"quota {which} leaves {free} of {name}, and the candidate takes {wanted}"
+                return f"quota {which} leaves {_told(free)} of {name}, and the candidate takes {_told(wanted)}"
     return ""
+
+
+def _told(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
 
 
 def _selected(node: Thing, pool: NodePool) -> bool:
