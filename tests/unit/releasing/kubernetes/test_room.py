@@ -15,12 +15,9 @@ POOL = {"nodeSelector": {"pool": "gpu"}, "tolerations": [{"key": "nvidia.com/gpu
 
 
 def node(labels: dict[str, str] | None = None, *taints: dict[str, str], **has: str) -> dict[str, Any]:
-    allocatable = {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "0", **{"nvidia.com/gpu": has.get("gpu", "0")}}
-    return {
-        "metadata": {"labels": labels or {}},
-        "spec": {"taints": list(taints)},
-        "status": {"allocatable": allocatable},
-    }
+    allocatable = {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": has.get("gpu", "0")}
+    status, metadata = {"allocatable": allocatable}, {"labels": labels or {}}
+    return {"metadata": metadata, "spec": {"taints": list(taints)}, "status": status}
 
 
 def quota(hard: str, used: str) -> dict[str, Any]:
@@ -30,12 +27,7 @@ def quota(hard: str, used: str) -> dict[str, Any]:
 
 CASES: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "fits": (POOL, [node({"pool": "gpu"}, TAINT, gpu="1")], [], ""),
-    "not-put-up-with": (
-        {"nodeSelector": {"pool": "gpu"}},
-        [node({"pool": "gpu"}, TAINT, gpu="1")],
-        [],
-        "lets the candidate",
-    ),
+    "shut": ({"nodeSelector": {"pool": "gpu"}}, [node({"pool": "gpu"}, TAINT, gpu="1")], [], "lets the candidate"),
     "no-gpu": (POOL, [node({"pool": "gpu"})], [], "no node with pool=gpu can hold"),
     "none-anywhere": ({}, [node()], [], "no node can hold"),
     "autoscaled": (POOL, [node()], [], ""),
