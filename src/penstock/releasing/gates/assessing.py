@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from penstock.releasing.gates.betting import log_mean_exp
+from penstock.releasing.gates.betting import log_sum_exp
 from penstock.releasing.gates.contrast import Contrast
 from penstock.releasing.gates.evidence import SliceEvidence
 from penstock.releasing.gates.latency import factors, quantile_of
@@ -91,7 +91,8 @@ def _assess_predictions(gate: Gate, one: SliceEvidence, alpha: float) -> Assessm
     """The margin is tolerated here: a better model predicts differently. Every cut and both directions are bet on."""
 
     def log_apart(margin: float) -> float:
-        return log_mean_exp([log for each in one.contrasts for log in (each.log_harm(margin), each.log_fine(-margin))])
+        bets = [log for each in one.contrasts for log in (each.log_harm(margin), each.log_fine(-margin))]
+        return log_sum_exp(bets) - math.log(len(bets))
 
     def log_near(margin: float) -> float:
         return min(min(each.log_fine(margin), each.log_harm(-margin)) for each in one.contrasts)

@@ -2,8 +2,8 @@
 
 Two gamblers bet on it. One started with the first look; the other starts again at every step of the ladder, and finds
 harm that begins late (under more load, with other traffic) almost as fast as if nothing had been seen before. Of the
-first capital the one has a half, and the other at the j-th new step 1 / (2 j (j + 1)), which together is no more than
-one: the sum of their capitals is an e-process. Idea: Shin, Ramdas and Rinaldo, E-detectors, NEJSDS 2 (2024).
+first capital the one has a part w, and the other at the j-th new step (1 - w) / (j (j + 1)), which together is no more
+than one: the sum of their capitals is an e-process. Idea: Shin, Ramdas and Rinaldo, E-detectors, NEJSDS 2 (2024).
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import math
 from collections.abc import Callable, Iterable
 
 from penstock.releasing.base import Part
-from penstock.releasing.gates.betting import MOST, STAKES, log_growth, log_growth_of_pairs, log_mean_exp
+from penstock.releasing.gates.betting import LOG_PARTS, MOST, STAKES, log_growth, log_growth_of_pairs, log_sum_exp
 from penstock.releasing.gates.observations import Arm, Pairs
 
 Numbers = tuple[float, ...]
 NOTHING: Numbers = (0.0,) * len(STAKES)
 CENTRE_SAMPLES = 50
 """Observations of both arms that the first centre is made of; earlier looks are not bet on."""
+WHOLE = 0.75
+"""The part of the first capital that is bet on the whole release."""
 DIGITS = 9
 """Decimals that are kept: what a restarted controller reads is exactly what the running one had."""
 
@@ -36,12 +38,13 @@ class Bets(Part):
         return Bets.model_construct(gain=_sum(self.gain, gain), staked=_sum(self.staked, staked))
 
     def log_capital(self, allowed: float, since: Bets | None = None) -> float:
-        """Logarithm of the capital, spread evenly over the stakes, against "at most `allowed`" in their direction."""
+        """Logarithm of the capital over all stakes, against "at most `allowed`" in their direction."""
         gain, staked = self.gain, self.staked
         if since is not None:
             gain = tuple(now - then for now, then in zip(gain, since.gain, strict=True))
             staked = tuple(now - then for now, then in zip(staked, since.staked, strict=True))
-        return log_mean_exp([each - allowed * risked for each, risked in zip(gain, staked, strict=True)])
+        each = zip(LOG_PARTS, gain, staked, strict=True)
+        return log_sum_exp([part + gained - allowed * risked for part, gained, risked in each])
 
 
 class Contrast(Part):
@@ -110,11 +113,11 @@ class Contrast(Part):
 
     def log_harm(self, allowed: float = 0.0) -> float:
         """Logarithm of the evidence against "the candidate is at most `allowed` worse": an e-process."""
-        always = math.log(0.5) + self.worse.log_capital(allowed)
+        always = math.log(WHOLE) + self.worse.log_capital(allowed)
         if not self.steps:
             return always
-        part = math.log(0.5 / (self.steps * (self.steps + 1)))
-        return _log_sum(always, part + self.worse.log_capital(allowed, self.worse_before))
+        part = math.log((1 - WHOLE) / (self.steps * (self.steps + 1)))
+        return log_sum_exp([always, part + self.worse.log_capital(allowed, self.worse_before)])
 
     def log_fine(self, margin: float) -> float:
         """Logarithm of the evidence against "the candidate is at least `margin` worse": an e-process."""
@@ -169,11 +172,6 @@ def _differences(stable: Arm, candidate: Arm, pairs: Pairs) -> Iterable[tuple[fl
 
 def _sum(*numbers: Numbers) -> Numbers:
     return tuple(round(math.fsum(each), DIGITS) for each in zip(NOTHING, *numbers, strict=True))
-
-
-def _log_sum(one: float, other: float) -> float:
-    greatest = max(one, other)
-    return greatest + math.log(math.exp(one - greatest) + math.exp(other - greatest))
 
 
 def _last(log_evidence: Callable[[float], float], needed: float, lowest: float, highest: float) -> float | None:

@@ -24,6 +24,10 @@ from penstock.releasing.gates.sentences import sentence
 from penstock.releasing.gates.spec import Gate, Gates, Multiplicity
 from penstock.releasing.reading import OVERALL, GateReading
 
+SUSPICION = 20.0
+"""Evidence of harm on a slice from which on a step is held, though it is not proven: to look longer while few users
+get the candidate. It is an e-value: of good slices, at most one in so many ever comes to it."""
+
 
 def judge(gates: Gates, evidence: Evidence, batch: Batch) -> tuple[Evidence, tuple[GateReading, ...]]:
     """Add what was seen since the last look to the evidence, and say what follows for each gate and slice.
@@ -137,6 +141,7 @@ def _read(
     """Judge every slice of one gate."""
     assessed = [assess(gate, evidence.edges, one, 1 - gates.confidence) for one in evidence.slices]
     overall, sliced = needed_evidence(gates, gate, [each.log_harm for each in assessed[1:]])
+    suspect = _suspect(evidence.slices, assessed)
     slices: list[SliceEvidence] = []
     readings: list[GateReading] = []
     for one, assessment in zip(evidence.slices, assessed, strict=True):
@@ -144,6 +149,9 @@ def _read(
         verdict = _verdict(gate, one, assessment, needed, gates.confidence)
         if problem and verdict is not Verdict.FAILED:
             verdict = Verdict.ERROR
+        text = sentence(gate, assessment, verdict, needed)
+        if one.slice == OVERALL and suspect and verdict is Verdict.SUCCESSFUL:
+            verdict, text = Verdict.INCONCLUSIVE, f"held, for {suspect} may be worse; {text}"
         slices.append(one.model_copy(update={"harmed": True}) if verdict is Verdict.FAILED else one)
         readings.append(
             GateReading.model_construct(
@@ -156,7 +164,7 @@ def _read(
                 lower=assessment.lower,
                 upper=assessment.upper,
                 e_value=math.exp(min(assessment.log_harm, 700.0)) if assessment.candidate_samples else None,
-                text=problem if verdict is Verdict.ERROR else sentence(gate, assessment, verdict, needed),
+                text=problem if verdict is Verdict.ERROR else text,
             )
         )
     return evidence.model_copy(update={"slices": tuple(slices)}), tuple(readings)
@@ -175,6 +183,13 @@ def _verdict(gate: Gate, one: SliceEvidence, assessed: Assessment, needed: float
     if fine and assessed.candidate_samples >= gate.minimum_samples:
         return Verdict.SUCCESSFUL
     return Verdict.INCONCLUSIVE
+
+
+def _suspect(slices: Sequence[SliceEvidence], assessed: Sequence[Assessment]) -> str:
+    """The slice with the most evidence of harm, if that is a reason to hold; empty if not."""
+    pairs = zip(slices[1:], assessed[1:], strict=True)
+    worst = max(pairs, key=lambda pair: pair[1].log_harm, default=None)
+    return worst[0].slice if worst and worst[1].log_harm >= math.log(SUSPICION) else ""
 
 
 def _by_gate(comparisons: Sequence[Comparison]) -> Mapping[str, tuple[Comparison, ...]]:

@@ -85,6 +85,8 @@ class Setting:
     """How many requests later their labels come."""
     waits: bool = True
     """Whether a step waits for the gates, as it should, or only for its samples, as a ladder by the clock does."""
+    ends: bool = True
+    """Whether proven harm ends a release. If not, it goes on for those who watch, and is counted as rolled back."""
 
 
 def climb(setting: Setting, *, releases: int, seed: int, watchers: Sequence[Watcher] = ()) -> Outcomes:
@@ -219,10 +221,12 @@ class _Climb:
         passed &= at_step >= np.array([rung.minimum_requests for rung in ladder])[self._rung]
         late = at_step >= np.array([rung.deadline_requests for rung in ladder])[self._rung]
         failed &= self._active
+        self._rolled_back |= failed
+        if not self._setting.ends:
+            failed = np.zeros(self._releases, bool)
         passed &= self._active & ~failed
         last = self._rung == len(ladder) - 1
-        self._rolled_back |= failed
-        self._promoted |= passed & last
+        self._promoted |= passed & last & ~self._rolled_back
         advances = passed & ~last
         for _, many in self._gates:
             many.step_begins(advances)

@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from penstock.releasing.gates.betting import MOST, STAKES
-from penstock.releasing.gates.contrast import CENTRE_SAMPLES
+from penstock.releasing.gates.betting import LOG_PARTS, MOST, STAKES
+from penstock.releasing.gates.contrast import CENTRE_SAMPLES, WHOLE
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -113,20 +113,20 @@ class ManyContrasts:
 
     def log_harm(self, allowed: float = 0.0) -> Array:
         """Logarithm of the evidence against "at most `allowed` worse"."""
-        always = np.log(0.5) + _log_mean_exp(self.worse_gain - allowed * self.worse_staked)
+        always = np.log(WHOLE) + _log_capital(self.worse_gain - allowed * self.worse_staked)
         gain = self.worse_gain - self.worse_gain_before
-        now = _log_mean_exp(gain - allowed * (self.worse_staked - self.worse_staked_before))
+        now = _log_capital(gain - allowed * (self.worse_staked - self.worse_staked_before))
         steps = np.maximum(self.steps, 1)
-        return np.where(self.steps > 0, np.logaddexp(always, np.log(0.5 / (steps * (steps + 1))) + now), always)
+        return np.where(self.steps > 0, np.logaddexp(always, np.log((1 - WHOLE) / (steps * (steps + 1))) + now), always)
 
     def log_fine(self, margin: float) -> Array:
         """Logarithm of the evidence against "at least `margin` worse"."""
-        return _log_mean_exp(self.better_gain + margin * self.better_staked)
+        return _log_capital(self.better_gain + margin * self.better_staked)
 
     def log_fine_now(self, margin: float) -> Array:
         """The same, of the step alone."""
         gain = self.better_gain - self.better_gain_before
-        return _log_mean_exp(gain + margin * (self.better_staked - self.better_staked_before))
+        return _log_capital(gain + margin * (self.better_staked - self.better_staked_before))
 
 
 def _bets(stable: ManyArms, candidate: ManyArms, centre: Array, bet_on: Mask, sign: int) -> tuple[Array, Array]:
@@ -160,7 +160,8 @@ def _with_pairs(bets: tuple[Array, Array], pairs: ManyPairs, sign: int) -> tuple
     return bets[0] + np.maximum(straight, bound), bets[1] + kept * pairs.count[..., None]
 
 
-def _log_mean_exp(logarithms: Array) -> Array:
+def _log_capital(gain: Array) -> Array:
+    logarithms = gain + LOG_PARTS
     greatest = logarithms.max(axis=-1)
-    found: Array = greatest + np.log(np.exp(logarithms - greatest[..., None]).mean(axis=-1))
+    found: Array = greatest + np.log(np.exp(logarithms - greatest[..., None]).sum(axis=-1))
     return found

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.releasing.gates.contrast import CENTRE_SAMPLES
+from penstock.releasing.gates.judging import SUSPICION
 from penstock.releasing.gates.latency import EDGES_MS, factors
 from penstock.releasing.gates.spec import Gate, Gates, Metric, Multiplicity
 from penstock.releasing.simulating.many_contrasts import Array, ManyArms, ManyContrasts, ManyPairs, Mask
@@ -82,7 +83,9 @@ class ManyGates:
         self._harmed |= (harm >= needed) & ~excused
         samples = self._candidates[:, 0]
         enough = samples >= gate.minimum_samples
-        return ManyReadings(self._harmed.any(axis=1), fine[:, 0] & enough & ~self._harmed[:, 0], samples, harm)
+        suspect = (harm[:, 1:] >= np.log(SUSPICION)).any(axis=1)
+        successful = fine[:, 0] & enough & ~suspect & ~self._harmed[:, 0]
+        return ManyReadings(self._harmed.any(axis=1), successful, samples, harm)
 
     def _needed(self, harm: Array) -> Array:
         """The evidence that each slice fails at, see `judging.needed_evidence`."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.releasing.gates.betting import log_growth, log_growth_of_pairs, log_mean_exp
-from penstock.releasing.gates.contrast import Contrast
+from penstock.releasing.gates.betting import PARTS, STAKES, log_growth, log_growth_of_pairs, log_sum_exp
+from penstock.releasing.gates.contrast import WHOLE, Contrast
 from penstock.releasing.gates.observations import Arm, Pairs
 
 VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
@@ -89,6 +89,12 @@ def test_the_bound_is_close_where_values_are() -> None:
     assert 0 < exact - log_growth(Arm.of(values), 0.05, 0.48) < 0.05 * exact
 
 
-def test_the_mean_of_exponentials_does_not_overflow() -> None:
-    assert log_mean_exp([1000.0, 1000.0]) == pytest.approx(1000.0)
-    assert log_mean_exp([0.0, math.log(3)]) == pytest.approx(math.log(2))
+def test_the_sum_of_exponentials_does_not_overflow() -> None:
+    assert log_sum_exp([1000.0, 1000.0]) == pytest.approx(1000.0 + math.log(2))
+    assert log_sum_exp([0.0, math.log(3)]) == pytest.approx(math.log(4))
+
+
+def test_no_more_capital_is_spread_than_there_is() -> None:
+    assert len(PARTS) == len(STAKES)
+    assert math.fsum(PARTS) == pytest.approx(1.0)
+    assert WHOLE + math.fsum((1 - WHOLE) / (step * (step + 1)) for step in range(1, 1000)) <= 1

@@ -179,3 +179,99 @@ def test_a_difference_within_the_margin_is_not_rolled_back_however_surely_it_is_
     assert reading.lower is not None and reading.lower > 0
     _, (reading,) = _after(ERRORS, Batch(step="5%", comparisons=(_errors(50_000, 500, 550),)), 20, evidence)
     assert reading.verdict is Verdict.SUCCESSFUL
+
+
+SLICED = Gates(
+    gates=(
+        Gate(name="errors", metric="errorRate", source={"kind": "predictionLog"}, slices={"everyValueOf": ["carrier"]}),
+    )
+)
+
+
+def test_harm_on_a_slice_is_found_while_the_mean_improves() -> None:
+    look = Batch(
+        comparisons=(_errors(1000, 20, 14), _errors(50, 1, 6, "carrier=HA"), _errors(500, 10, 5, "carrier=UA"))
+    )
+    _, readings = _after(SLICED, look, 10)
+    by_slice = {reading.slice: reading.verdict for reading in readings}
+    assert by_slice["carrier=HA"] is Verdict.FAILED
+    assert by_slice["carrier=UA"] is not Verdict.FAILED
+    assert readings[0].slice == OVERALL and readings[0].estimate is not None and readings[0].estimate < 0
+    assert release_verdict(SLICED, readings) is Verdict.FAILED
+
+
+def test_a_slice_that_may_be_worse_holds_the_step() -> None:
+    calm = Batch(comparisons=(_errors(2000, 20, 20), _errors(50, 1, 1, "carrier=HA")))
+    evidence, readings = _after(SLICED, calm, 5)
+    assert readings[0].verdict is Verdict.SUCCESSFUL
+    doubtful = Batch(comparisons=(_errors(2000, 20, 20), _errors(50, 1, 9, "carrier=HA")))
+    evidence, readings = _after(SLICED, doubtful, 2, evidence)
+    assert readings[1].e_value is not None and 20 <= readings[1].e_value < 4000
+    assert (readings[0].verdict, readings[1].verdict) == (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE)
+    assert readings[0].text.startswith("held, for carrier=HA may be worse")
+    _, readings = _after(SLICED, calm, 20, evidence)
+    assert readings[0].verdict is Verdict.SUCCESSFUL
+
+
+def test_slices_beyond_the_limit_are_not_watched_and_the_busiest_come_first() -> None:
+    few = Gates(
+        gates=(SLICED.gates[0].model_copy(update={"slices": SLICED.gates[0].slices.model_copy(update={"limit": 2})}),)
+    )
+    sizes = {"carrier=AA": 10, "carrier=HA": 30, "carrier=UA": 20}
+    look = Batch(comparisons=tuple(_errors(size, 0, 0, name) for name, size in sizes.items()))
+    _, readings = _after(few, look, 3)
+    assert [reading.slice for reading in readings] == [OVERALL, "carrier=HA", "carrier=UA"]
+
+
+class TestLatency:
+    gates = Gates(gates=(Gate(name="p90", metric="latencyQuantile", quantile=0.9),))
+    edges = (10.0, 20.0, 23.0, 26.0, 40.0)
+
+    def _look(self, *candidate: int) -> Batch:
+        stable = Histogram(self.edges, (50, 40, 5, 3, 2, 0))
+        return Batch(comparisons=(Comparison("p90", stable, Histogram(self.edges, candidate)),))
+
+    def test_slower_fails(self) -> None:
+        _, (reading,) = _after(self.gates, self._look(40, 40, 5, 5, 10, 0), 12)
+        assert reading.verdict is Verdict.FAILED
+        assert reading.estimate == pytest.approx(26 / 20 - 1)
+
+    def test_as_fast_succeeds(self) -> None:
+        _, (reading,) = _after(self.gates, self._look(50, 40, 5, 3, 2, 0), 40)
+        assert reading.verdict is Verdict.SUCCESSFUL
+        assert reading.estimate == 0.0
+        assert reading.upper == pytest.approx(0.15)
+
+    def test_other_bins_than_before_begin_the_quantile_anew_and_two_at_once_are_an_error(self) -> None:
+        evidence, _ = _after(self.gates, self._look(50, 40, 5, 3, 2, 0), 3)
+        other = Histogram((15.0, 30.0), (90, 5, 5))
+        evidence, (reading,) = judge(self.gates, evidence, Batch(comparisons=(Comparison("p90", other, other),)))
+        assert (reading.verdict, reading.candidate_samples) == (Verdict.INCONCLUSIVE, 100)
+        mixed = Comparison("p90", other, Histogram(self.edges, (1, 1, 1, 1, 1, 1)))
+        _, (reading,) = judge(self.gates, evidence, Batch(comparisons=(mixed,)))
+        assert reading.verdict is Verdict.ERROR
+
+
+class TestPredictions:
+    gates = Gates(
+        gates=(Gate(name="scores", metric="predictions", source={"kind": "predictionLog"}, cuts=(0.25, 0.5, 0.75)),)
+    )
+
+    def _readings(self, *candidate: int) -> GateReading:
+        stable = Histogram((0.25, 0.5, 0.75), (100, 50, 30, 20))
+        look = Batch(comparisons=(Comparison("scores", stable, Histogram((0.25, 0.5, 0.75), candidate)),))
+        _, (reading,) = _after(self.gates, look, 10)
+        return reading
+
+    def test_the_same_distribution_succeeds(self) -> None:
+        reading = self._readings(100, 50, 30, 20)
+        assert (reading.verdict, reading.estimate) == (Verdict.SUCCESSFUL, 0.0)
+
+    def test_a_shift_within_the_margin_does_not_fail(self) -> None:
+        assert self._readings(90, 55, 32, 23).verdict is not Verdict.FAILED
+
+    @pytest.mark.parametrize("counts", [(40, 50, 50, 60), (170, 20, 5, 5)])
+    def test_a_shift_beyond_it_fails_in_either_direction(self, counts: tuple[int, ...]) -> None:
+        reading = self._readings(*counts)
+        assert reading.verdict is Verdict.FAILED
+        assert reading.lower is not None and reading.lower > 0.1
