@@ -1,0 +1,1 @@
+"""Where the observations come from: one interface, and an adapter for each kind of source."""
