@@ -13,7 +13,7 @@ def prepare() -> str:
     """
     import tensorflow as tf
 
-    make_tensorflow_repeatable()
+    make_tensorflow_repeatable(on_gpu=True)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
