@@ -1,0 +1,135 @@
+"""Answers in a prediction log, as far as gates need them: who answered, how well, how fast, on which slices."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.releasing.gates.spec import Gate, Slices
+from penstock.releasing.reading import OVERALL
+from penstock.releasing.sources.source import Asked
+from penstock.serving.prediction_log import NO_ANSWER, read_table
+
+_COLUMNS = (
+    *("request_id", "time", "role", "assigned", "digest", "step", "attempt"),
+    *("status_code", "latency_ms", "scores", "fallback_reason"),
+)
+_FIRST_TRY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first answer of one model to one request."""
+
+    request_id: str
+    """The request's id."""
+    role: str
+    """`stable`, `canary` or `shadow`."""
+    assigned: str
+    """Whom the route chose for the user's answer."""
+    stratum: str
+    """The step and the day that it was asked at: within one, both models had the same kind of traffic."""
+    failed: bool
+    """Whether the model gave no answer of its own."""
+    latency_ms: float
+    """How long it took [ms]."""
+    scores: tuple[float, ...]
+    """The model's outputs for the first row; empty where it did not answer."""
+    features: dict[str, Any]
+    """The raw features of the first row, where slices are wanted."""
+
+    def slices(self, slices: Slices) -> Iterator[str]:
+        """The slices that the request is in, `overall` first."""
+        yield OVERALL
+        for name in slices.every_value_of:
+            if (value := self.features.get(name)) is not None:
+                yield slice_name(name, value)
+        for wanted in slices.only:
+            name = wanted.partition("=")[0]
+            if name not in slices.every_value_of and slice_name(name, self.features.get(name)) == wanted:
+                yield wanted
+
+
+def slice_name(feature: str, value: Any) -> str:
+    """What a slice is called.
+
+    Example:
+        >>> slice_name("carrier", "HA"), slice_name("weekend", True), slice_name("hour", 7.0)
+        ('carrier=HA', 'weekend=true', 'hour=7')
+    """
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, float) and value.is_integer():
+        text = str(int(value))
+    else:
+        text = str(value)
+    return f"{feature}={text[:100]}"
+
+
+def read_answers(
+    files: Sequence[Path], asked: Asked, gates: Sequence[Gate], *, ids: frozenset[str] | None = None
+) -> Iterator[Answer]:
+    """Read the first answers of both models, in the order of the log, one file in memory at a time.
+
+    What was tried again counts once, by its first try: a model that fails is not helped by the other that steps in. An
+    answer of another bundle than the two that are asked for is left out.
+
+    Args:
+        files: Files of the log.
+        asked: Which two models.
+        gates: Features are read only where one of these has slices.
+        ids: Only these requests.
+
+    Raises:
+        ValueError: A file is not of the log's form (operator).
+    """
+    with_features = any(gate.slices.wanted for gate in gates)
+    columns = (*_COLUMNS, *(("features",) if with_features else ()))
+    digests = {"stable": asked.stable.digest, "canary": asked.candidate.digest, "shadow": asked.candidate.digest}
+    for path in files:
+        table = read_table([path], columns)
+        if ids is not None:
+            import pyarrow as pa
+            import pyarrow.compute as pc
+
+            table = table.filter(pc.is_in(table["request_id"], value_set=pa.array(sorted(ids), pa.string())))
+        for record in table.to_pylist():
+            wanted = digests[record["role"]]
+            if record["attempt"] == _FIRST_TRY and (not wanted or record["digest"] in ("", wanted)):
+                yield _answer(record)
+
+
+def _answer(record: dict[str, Any]) -> Answer:
+    code, scores = record["status_code"], record["scores"]
+    return Answer(
+        request_id=record["request_id"],
+        role=record["role"],
+        assigned=record["assigned"],
+        stratum=f"{record['step']} {record['time']:%Y-%m-%d}",
+        failed=code == NO_ANSWER or code >= 500 or record["fallback_reason"] == "model_failed",
+        latency_ms=record["latency_ms"],
+        scores=tuple(scores[0]) if scores else (),
+        features=_first_row(record.get("features", "")),
+    )
+
+
+def _first_row(text: str) -> dict[str, Any]:
+    try:
+        rows = json.loads(text) if text else []
+    except ValueError:
+        return {}
+    return rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
+
+
+def score_of(answer: Answer, output: int) -> float:
+    """One output of the model; NaN where there is none.
+
+    Example:
+        >>> math.isnan(score_of(Answer("1", "stable", "stable", "", True, 1.0, (), {}), 0))
+        True
+    """
+    return answer.scores[output] if output < len(answer.scores) else math.nan
