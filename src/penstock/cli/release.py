@@ -7,6 +7,7 @@ import importlib
 import click
 
 COMMANDS = {
+    "simulate": ("penstock.cli.release_simulate", "Say how long each effect would take to find, before rolling out."),
     "propose": ("penstock.cli.release_propose", "Change the bundle of a release in Git: a commit, or a patch."),
 }
 """Every subcommand with its module, whose attribute `command` it is, and its line in `penstock release --help`."""
@@ -35,5 +36,6 @@ def command() -> None:
 
     \b
     Examples:
+      penstock release simulate --from logs/ --effect errors=+3
       penstock release propose -f releases/flights.yaml --bundle pushed/ --storage-uri s3://models/flights/6f1c
     """

@@ -184,8 +184,9 @@ class _Climb:
         rest = self._setting.requests_per_look - asked
         others = np.where(shadow, 0, np.minimum(rest, asked) if self._setting.equal_arms else rest)
         alone, both = np.where(shadow, 0, asked), np.where(shadow, asked, 0)
-        worse = self._random.binomial(both, (traffic.disagreement + added) / 2)
-        left = (traffic.disagreement - added) / 2 / (1 - (traffic.disagreement + added) / 2)
+        apart = max(traffic.disagreement, abs(added))
+        worse = self._random.binomial(both, (apart + added) / 2)
+        left = (apart - added) / 2 / (1 - (apart + added) / 2)
         better = self._random.binomial(both - worse, left)
         self._late.append(
             (

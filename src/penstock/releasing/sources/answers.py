@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,20 +104,32 @@ def read_answers(
 
 
 def _answer(record: dict[str, Any]) -> Answer:
-    code, scores = record["status_code"], record["scores"]
+    scores = record["scores"]
     return Answer(
         request_id=record["request_id"],
         role=record["role"],
         assigned=record["assigned"],
         stratum=f"{record['step']} {record['time']:%Y-%m-%d}",
-        failed=code == NO_ANSWER or code >= 500 or record["fallback_reason"] == "model_failed",
+        failed=is_failed(record),
         latency_ms=record["latency_ms"],
         scores=tuple(scores[0]) if scores else (),
-        features=_first_row(record.get("features", "")),
+        features=first_row(record.get("features", "")),
     )
 
 
-def _first_row(text: str) -> dict[str, Any]:
+def is_failed(record: Mapping[str, Any]) -> bool:
+    """Whether a record of the log says that the model gave no answer of its own.
+
+    Example:
+        >>> is_failed({"status_code": 404, "fallback_reason": ""}), is_failed({"status_code": 0, "fallback_reason": ""})
+        (False, True)
+    """
+    code: int = record["status_code"]
+    return code == NO_ANSWER or code >= 500 or record["fallback_reason"] == "model_failed"
+
+
+def first_row(text: str) -> dict[str, Any]:
+    """The raw features of the first row of a request; nothing where they cannot be read."""
     try:
         rows = json.loads(text) if text else []
     except ValueError:
