@@ -23,6 +23,8 @@ Role = Literal["stable", "canary", "shadow"]
 """Whose answer it is. The answers of a shadow never reach users."""
 Scores = tuple[tuple[float, ...], ...]
 """Shape (rows, outputs): the probability of the positive class, of each class, or the estimate."""
+NO_ROUTE = -1
+"""The route's revision in records of KServe's logger, which knows no roles, steps, bundles, times or failures."""
 NO_ANSWER = 0
 """The status code of a try that had no answer: refused, broken off, or not in time."""
 SUFFIX = ".parquet"
@@ -52,7 +54,7 @@ class Prediction:
     step: str
     """The step of the release that the route was at, as whoever set the route called it."""
     route_revision: int
-    """How many times the route had been set since the gateway started."""
+    """How many times the route had been set since the gateway started, or `NO_ROUTE`."""
     attempt: int
     """1 for the first try of a request, 2 for the second."""
     delivered: bool

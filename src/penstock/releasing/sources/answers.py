@@ -12,10 +12,10 @@ from typing import Any
 from penstock.releasing.gates.spec import Gate, Slices
 from penstock.releasing.reading import OVERALL
 from penstock.releasing.sources.source import Asked
-from penstock.serving.prediction_log import NO_ANSWER, read_table
+from penstock.serving.prediction_log import NO_ANSWER, NO_ROUTE, read_table
 
 _COLUMNS = (
-    *("request_id", "time", "role", "assigned", "digest", "step", "attempt"),
+    *("request_id", "time", "role", "assigned", "backend", "digest", "step", "attempt", "route_revision"),
     *("status_code", "latency_ms", "scores", "fallback_reason"),
 )
 _FIRST_TRY = 1
@@ -41,6 +41,8 @@ class Answer:
     """The model's outputs for the first row; empty where it did not answer."""
     features: dict[str, Any]
     """The raw features of the first row, where slices are wanted."""
+    only_answered: bool = False
+    """Whether it is of a log that says nothing of requests that failed, nor of time: KServe's logger's."""
 
     def slices(self, slices: Slices) -> Iterator[str]:
         """The slices that the request is in, `overall` first."""
@@ -97,13 +99,25 @@ def read_answers(
             import pyarrow.compute as pc
 
             table = table.filter(pc.is_in(table["request_id"], value_set=pa.array(sorted(ids), pa.string())))
-        for record in table.to_pylist():
-            wanted = digests[record["role"]]
-            if record["attempt"] == _FIRST_TRY and (not wanted or record["digest"] in ("", wanted)):
-                yield _answer(record)
+        for found in table.to_pylist():
+            by_logger = found["route_revision"] == NO_ROUTE
+            record = found | (_roles_by_service(found["backend"], asked) if by_logger else {})
+            wanted = digests.get(record["role"])
+            is_theirs = wanted is not None and (not wanted or record["digest"] in ("", wanted))
+            if is_theirs and record["attempt"] == _FIRST_TRY:
+                yield _answer(record, only_answered=by_logger)
 
 
-def _answer(record: dict[str, Any]) -> Answer:
+def _roles_by_service(service: str, asked: Asked) -> dict[str, str]:
+    """Whose answer it is, where the log names InferenceServices and knows no roles."""
+    if service == asked.stable.workload.removesuffix("-predictor"):
+        return {"role": "stable", "assigned": "stable"}
+    if service == asked.candidate.workload.removesuffix("-predictor"):
+        return {"role": "shadow", "assigned": "stable"} if asked.shadow else {"role": "canary", "assigned": "canary"}
+    return {"role": "other", "assigned": "other"}
+
+
+def _answer(record: dict[str, Any], *, only_answered: bool) -> Answer:
     scores = record["scores"]
     return Answer(
         request_id=record["request_id"],
@@ -114,6 +128,7 @@ def _answer(record: dict[str, Any]) -> Answer:
         latency_ms=record["latency_ms"],
         scores=tuple(scores[0]) if scores else (),
         features=first_row(record.get("features", "")),
+        only_answered=only_answered,
     )
 
 

@@ -21,6 +21,7 @@ from penstock.serving.prediction_log import log_files
 
 BEGINNING = "!"
 """The cursor of a log without files: less than any name."""
+_BLIND = "KServe's logger tells neither of requests that failed nor of time: take errors and latencies from Prometheus"
 
 
 class PredictionLogSource:
@@ -40,19 +41,22 @@ class PredictionLogSource:
         earlier = [path for path in log_files(self._folder) if path.name <= cursor][-1:]
         files = log_files(self._folder, after=cursor)
         sums = {gate.name: Sums(gate.name, _edges(gate)) for gate in gates}
+        only_answered = False
         try:
             alone = _Unpaired()
             for path in earlier:
                 alone.next_file(read_answers([path], asked, gates))
             for path in files:
                 answers = list(read_answers([path], asked, gates))
+                only_answered |= any(answer.only_answered for answer in answers)
                 pairs = alone.next_file(answers)
                 for gate in gates:
                     _count(gate, sums[gate.name], answers, pairs)
         except ValueError as error:
             return Seen(problems={gate.name: str(error) for gate in gates}, cursor=cursor)
-        comparisons = [comparison for gate in gates for comparison in sums[gate.name].comparisons()]
-        return Seen(tuple(comparisons), cursor=files[-1].name if files else cursor)
+        blind = [gate.name for gate in gates if only_answered and gate.metric is not Metric.PREDICTIONS]
+        found = [each for gate in gates if gate.name not in blind for each in sums[gate.name].comparisons()]
+        return Seen(tuple(found), dict.fromkeys(blind, _BLIND), files[-1].name if files else cursor)
 
 
 class _Unpaired:
