@@ -11,7 +11,7 @@ from penstock.artifacts.verdict import Verdict
 from penstock.releasing.kubernetes.api import HTTP_ROUTES, INFERENCE_SERVICES, Api
 from penstock.releasing.kubernetes.cluster import KubernetesCluster
 from penstock.releasing.planning.observed import Judged
-from penstock.releasing.port import Key, Look
+from penstock.releasing.port import Conflict, Key, Look
 from penstock.releasing.reconciling import reconcile
 from penstock.releasing.resource.status import ModelReleaseStatus
 from tests.contract.releasing.fake_kserve import FakeKServe
@@ -103,9 +103,14 @@ class OnCluster:
         """Time passes, KServe does its part, and the controller looks once."""
         self.seconds += seconds
         self.kserve.step()
-        made = reconcile(self.cluster, self.gates, self.key, lambda: at(self.seconds))
-        assert made is not None
-        return made.status
+        for _ in range(5):
+            try:
+                made = reconcile(self.cluster, self.gates, self.key, lambda: at(self.seconds))
+            except Conflict:
+                continue  # The controller looks again at once.
+            assert made is not None
+            return made.status
+        raise AssertionError("one conflict after another")
 
     def until(self, holds: Callable[[ModelReleaseStatus], bool], looks: int = 100) -> ModelReleaseStatus:
         for _ in range(looks):

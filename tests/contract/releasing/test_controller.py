@@ -34,11 +34,11 @@ pytestmark = pytest.mark.cluster
 PATIENCE_SECONDS = 120.0
 
 
-def eventually(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS, every: float = 0.05) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not come"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 class Clock:
@@ -204,7 +204,7 @@ def test_a_thousand_releases_are_all_seen_and_each_gets_its_twin(
         found, _ = api.list(RELEASES, namespace)
         return sum((each.get("status") or {}).get("phase") == "Starting" for each in found) == 1000
 
-    eventually(all_started, 400)
+    eventually(all_started, 400, every=5)
     twins = [
         each["metadata"]["name"]
         for each in OnCluster(with_kserve, namespace).admin.list(INFERENCE_SERVICES, namespace)[0]

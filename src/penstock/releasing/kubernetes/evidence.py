@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from penstock.releasing.gates.evidence import Evidence
 from penstock.releasing.kubernetes.api import CONFIG_MAPS, Api, Thing
-from penstock.releasing.kubernetes.cluster import found_in, owned_by
+from penstock.releasing.kubernetes.layouts import found_in, owned_by
 from penstock.releasing.port import Key, Look
 from penstock.releasing.resource.names import RELEASE_LABEL
 from penstock.sdk import PenstockError

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from penstock.releasing.kubernetes.canary import Canary
+from penstock.releasing.kubernetes.layouts import Layout
+from penstock.releasing.kubernetes.pair import Pair
 from penstock.releasing.kubernetes.routes.base import RouteKind
 from penstock.releasing.kubernetes.routes.gateway_api import GatewayApi
 from penstock.releasing.kubernetes.routes.istio import Istio
 from penstock.releasing.resource.spec import RouteMode
 
 ROUTES: Mapping[str, RouteKind] = {str(RouteMode.GATEWAY_API): GatewayApi(), str(RouteMode.ISTIO): Istio()}
+LAYOUTS: Mapping[str, Layout] = {
+    **{mode: Pair(kind) for mode, kind in ROUTES.items()},
+    str(RouteMode.KSERVE_CANARY): Canary(),
+}
 _KSERVE = "serving.kserve.io"
 _NEEDS = {
     RouteMode.GATEWAY_API: ("gateway.networking.k8s.io",),
@@ -38,14 +45,12 @@ def resolve_mode(wanted: RouteMode, chosen: str, groups: frozenset[str]) -> tupl
     if wanted is RouteMode.AUTO:
         order = (RouteMode.ISTIO, RouteMode.GATEWAY_API)
         found = next((mode for mode in order if set(_NEEDS[mode]) <= groups), None)
-        mode = RouteMode(chosen) if chosen in ROUTES else found
+        mode = RouteMode(chosen) if chosen in LAYOUTS else found
         if mode is None:
             return "", "the cluster has neither Istio with Knative nor the Gateway API to split traffic with"
         wanted = mode
     if chosen and chosen != wanted:
         return "", f"route.mode was {chosen} and cannot become {wanted}: make another release with another name"
-    if wanted not in ROUTES:
-        return "", f"route.mode {wanted} is not supported by this controller"
     missing = [group for group in _NEEDS[wanted] if group not in groups]
     if missing:
         return "", f"route.mode {wanted} needs the API group {missing[0]}, which the cluster does not have"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from penstock.releasing.planning.actions import Action, ApplyTwin, DeleteTwin, SetRoute
 from penstock.releasing.planning.draft import Moment, elapsed, is_of, usable
 from penstock.releasing.resource.bundle import Version
+from penstock.releasing.resource.spec import RouteMode
 from penstock.releasing.resource.status import ModelReleaseStatus, Phase, Split, Twin
 
 _ON_A_STEP = (Phase.RELEASING, Phase.AWAITING_APPROVAL, Phase.PAUSED, Phase.BAKING)
@@ -26,7 +27,9 @@ def wanted_split(at: Moment, status: ModelReleaseStatus) -> Split | None:
     if candidate and trial and status.phase in _ON_A_STEP:
         return Split.of(stable.twin, trial.weight_percent, trial.mirror_percent)
     if candidate and status.phase is Phase.WARMING_UP:
-        return Split.of(stable.twin, mirror_percent=spec.warm_up.mirror_percent if usable(observed, candidate) else 0)
+        # KServe's own canary has no mirror: there, warming up is waiting.
+        mirrors = usable(observed, candidate) and status.route.mode != RouteMode.KSERVE_CANARY
+        return Split.of(stable.twin, mirror_percent=spec.warm_up.mirror_percent if mirrors else 0)
     if candidate and before and before.weight_of(candidate.twin) and not usable(observed, stable):
         return before if usable(observed, candidate) else Split.of(stable.twin)
     return Split.of(stable.twin)
