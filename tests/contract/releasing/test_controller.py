@@ -101,8 +101,14 @@ def test_a_watch_goes_on_from_where_it_was_and_lists_anew_only_when_that_is_gone
     with_releases.apply(release("second", namespace))
     eventually(lambda: Key(namespace, "second") in seen)
     assert follower.lists == 1
+    # What the controller itself writes, the status, wakes nobody: it would look without end.
+    seen.clear()
+    patch = json.dumps({"status": {"message": "looked"}})
+    with_releases.kubectl("patch", "mr/first", "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)
     stop.set()
     with_releases.apply(release("last", namespace))
+    eventually(lambda: Key(namespace, "last") in seen)
+    assert Key(namespace, "first") not in seen
     thread.join(30)
     # Taken up again from the last version seen, by a connection of its own.
     again = Follower(api_of(with_releases), RELEASES, seen.append, namespace, version=follower.version)

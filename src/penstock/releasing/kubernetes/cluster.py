@@ -100,7 +100,10 @@ class KubernetesCluster:
             "lastTimestamp": now,
             "count": 1,
         }
-        self._api.create(EVENTS, event)
+        try:
+            self._api.create(EVENTS, event)
+        except Refused:
+            return  # Nothing hangs on an event: the history has it too.
 
     def _room(
         self, key: Key, spec: ModelReleaseSpec, status: ModelReleaseStatus, seen: Mapping[Twin, TwinSeen]

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penstock.releasing.controller.queue import backoff_seconds
-from penstock.releasing.kubernetes.api import Api, Gone, Kind, Thing
+from penstock.releasing.kubernetes.api import RELEASES, Api, Gone, Kind, Thing
 from penstock.releasing.port import Key
 from penstock.releasing.resource.names import RELEASE_LABEL
 from penstock.sdk import PenstockError
-
-
-def release_of(thing: Thing) -> Key | None:
-    """The release that an object is, or belongs to."""
-    metadata = thing["metadata"]
-    name = (
-        metadata["name"] if thing.get("kind") == "ModelRelease" else (metadata.get("labels") or {}).get(RELEASE_LABEL)
-    )
-    return Key(metadata["namespace"], name) if name else None
 
 
 @dataclass
@@ -40,6 +31,8 @@ class Follower:
     """How often everything was listed."""
     version: str = ""
     """The last version seen."""
+    generations: dict[Key, int] = field(default_factory=dict)
+    """Of releases, the specification seen last: what only the controller writes, its status, is no news to it."""
 
     def run(self, stop: threading.Event) -> None:
         """Follow until told to stop."""
@@ -60,19 +53,28 @@ class Follower:
         if not self.version:
             things, version = self.api.list(self.kind, self.namespace, self.labels)
             self.lists += 1
-            kind = "ModelRelease" if self.kind.plural == "modelreleases" else ""
+            self.generations.clear()
             for thing in things:
-                # Items of a list do not say their kind.
-                self._tell({"kind": kind, **thing})
+                self._tell("LISTED", thing)
             self.version = version
         for event, thing in self.api.watch(self.kind, self.version, self.namespace, self.labels):
             self.version = thing["metadata"]["resourceVersion"]
             if event != "BOOKMARK":
-                self._tell(thing)
+                self._tell(event, thing)
             if stop.is_set():
                 return
 
-    def _tell(self, thing: Thing) -> None:
-        key = release_of(thing)
-        if key:
+    def _tell(self, event: str, thing: Thing) -> None:
+        metadata = thing["metadata"]
+        if self.kind != RELEASES:
+            name = (metadata.get("labels") or {}).get(RELEASE_LABEL)
+            if name:
+                self.on_change(Key(metadata["namespace"], name))
+            return
+        key, generation = Key(metadata["namespace"], metadata["name"]), metadata["generation"]
+        is_news = event != "MODIFIED" or self.generations.get(key) != generation
+        self.generations[key] = generation
+        if event == "DELETED":
+            del self.generations[key]
+        if is_news:
             self.on_change(key)

@@ -6,17 +6,19 @@ what should never be. The shell around it reads, calls it, writes the status, th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from penstock.artifacts.verdict import Verdict
 from penstock.releasing.planning.acting import actions_for, wanted_split
 from penstock.releasing.planning.actions import Plan, Tell
 from penstock.releasing.planning.conditions import conditions_of
 from penstock.releasing.planning.deciding import decide
 from penstock.releasing.planning.draft import Moment, attempt_of, changed
 from penstock.releasing.planning.observed import Observed
-from penstock.releasing.reading import OVERALL
+from penstock.releasing.reading import OVERALL, GateReading
 from penstock.releasing.resource.spec import ModelReleaseSpec
-from penstock.releasing.resource.status import HistoryEntry, ModelReleaseStatus, Phase
+from penstock.releasing.resource.status import READINGS, HistoryEntry, ModelReleaseStatus, Phase
 
 _WARNINGS = ("RolledBack", "Paused", "Interrupted")
 _SOON_SECONDS, _LOOK_SECONDS, _REST_SECONDS = 1.0, 5.0, 300.0
@@ -68,7 +70,7 @@ def _taken_in(status: ModelReleaseStatus, observed: Observed, now: datetime) -> 
     if not judged or not trial or judged.trial != trial.number:
         judged = None
     if judged:
-        status = changed(status, gates=judged.readings)
+        status = changed(status, gates=_shown(judged.readings))
     attempt = attempt_of(status)
     if attempt is None:
         return status
@@ -79,6 +81,13 @@ def _taken_in(status: ModelReleaseStatus, observed: Observed, now: datetime) -> 
         samples = {each.gate: each.candidate_samples for each in counted if each.slice == OVERALL}
         return attempt.noting(step_since=now, samples_before=samples).status
     return status
+
+
+def _shown(readings: Sequence[GateReading]) -> tuple[GateReading, ...]:
+    """The readings that the status has room for: those of everything, then slices, the worst first."""
+    order = (Verdict.FAILED, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.SUCCESSFUL)
+    ranked = sorted(readings, key=lambda one: (one.slice != OVERALL, order.index(one.verdict)))
+    return tuple(ranked[:READINGS])
 
 
 def _routed(at: Moment, after: ModelReleaseStatus) -> ModelReleaseStatus:

@@ -15,6 +15,8 @@ from penstock.releasing.resource.ladder import Percent
 
 HISTORY = 50
 """How many entries are kept."""
+READINGS = 200
+"""How many readings of gates are shown; the evidence has all."""
 REJECTIONS = 100
 """How many rejections are remembered; the oldest are forgotten first."""
 
@@ -210,8 +212,8 @@ class ModelReleaseStatus(Part):
     """Who gets how much, wanted and seen."""
     quiet_since: datetime | None = None
     """Since when the twin that is not stable was seen to get no traffic: it may be removed once it is drained."""
-    gates: Annotated[tuple[GateReading, ...], Field(max_length=1000)] = ()
-    """What each gate said last, with its evidence."""
+    gates: Annotated[tuple[GateReading, ...], Field(max_length=READINGS)] = ()
+    """What each gate said last, with its evidence: on everything, then on the slices that look worst."""
     rejected: Annotated[tuple[Rejection, ...], Field(max_length=REJECTIONS)] = ()
     """What is not tried again."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=HISTORY)] = ()

@@ -294,6 +294,19 @@ def test_a_release_that_cannot_be_carried_out_here_changes_nothing_and_says_why(
     assert (stalled.status, stalled.message) == ("True", "there is no Gateway API here")
 
 
+def test_the_status_shows_so_many_readings_and_the_worst_of_the_slices_among_them() -> None:
+    story = Story()
+    story.name("two")
+    status = story.until(story.on("canary-5"))
+    fine = [reading(Verdict.INCONCLUSIVE, 1).model_copy(update={"slice": f"carrier={n}"}) for n in range(1000)]
+    worst = reading(Verdict.ERROR, 1).model_copy(update={"slice": "carrier=HA"})
+    said = Judged(status.trial.number, "canary-5", (*fine, worst, reading(Verdict.INCONCLUSIVE, 1)))
+    story.judge.judge = lambda look: said
+    shown = story.look().gates
+    assert len(shown) == 200
+    assert [one.slice for one in shown[:2]] == ["overall", "carrier=HA"]
+
+
 def test_a_route_with_traffic_and_no_memory_of_what_has_it_is_left_alone() -> None:
     story = Story()
     look = story.cluster.look(KEY)
