@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 _LEVELS = ("debug", "info", "warning", "error")
@@ -17,6 +19,11 @@ _LEVELS = ("debug", "info", "warning", "error")
 )
 @click.option("--context", default="", help="A context of the kubeconfig. Left out: its current one, or the pod's own.")
 @click.option("--prometheus", default="", metavar="URL", help="The Prometheus of gates whose source names none.")
+@click.option(
+    "--prediction-log",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of the prediction log of gates whose source names none.",
+)
 @click.option("--listen", default="127.0.0.1", show_default=True, help="Address of /metrics, /healthz and /readyz.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port of them.")
 @click.option("--workers", default=4, show_default=True, type=click.IntRange(1, 64), help="Releases looked at at once.")
@@ -26,6 +33,7 @@ def command(
     lease_namespace: str,
     context: str,
     prometheus: str,
+    prediction_log: Path | None,
     listen: str,
     port: int,
     workers: int,
@@ -48,6 +56,7 @@ def command(
         lease_namespace=lease_namespace,
         context=context,
         prometheus=prometheus,
+        prediction_log=prediction_log,
         listen=listen,
         port=port,
         workers=workers,

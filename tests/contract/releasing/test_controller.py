@@ -21,7 +21,7 @@ from penstock.releasing.kubernetes.api import INFERENCE_SERVICES, RELEASES, Api,
 from penstock.releasing.kubernetes.leases import LeaseObject
 from penstock.releasing.kubernetes.running import Built, Settings, build
 from penstock.releasing.kubernetes.watching import Follower
-from penstock.releasing.observing import NoSources
+from penstock.releasing.observing import SourcesObserver
 from penstock.releasing.port import Key
 from penstock.releasing.resource.status import Phase
 from tests.contract.releasing.conftest import OnCluster, api_of, release
@@ -167,7 +167,7 @@ def running(with_kserve: Cluster, namespace: str) -> Iterator[tuple[Built, Api]]
 
     config = KubeConfig.from_file(with_kserve.kubeconfig).get()
     assert config is not None
-    built = build(Settings(namespace=namespace, lease_namespace=namespace), config, NoSources(), "tests")
+    built = build(Settings(namespace=namespace, lease_namespace=namespace), config, SourcesObserver(), "tests")
     built.controller.start(built.followers)
     yield built, api_of(with_kserve)
     built.controller.stop()

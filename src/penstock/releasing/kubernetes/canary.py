@@ -16,6 +16,7 @@ pkg/apis/serving/v1beta1/inference_service_status.go (latestRolledoutRevision).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from penstock.releasing.kubernetes.api import INFERENCE_SERVICES, Api, Thing
@@ -53,10 +54,10 @@ class Canary:
             drifted = seen.drifted or (ready and percent is not None)
             twins = {newest: TwinSeen(version, ready=ready or percent is not None, drifted=drifted, going=seen.going)}
             return Seen(twins, RouteSeen(Split.of(newest), revision))
-        twins = {newest: seen}
+        twins = {newest: replace(seen, workload=str(_predictor(thing).get("latestCreatedRevision", "")))}
         if percent is not None:
             stable = status.stable.version if status.stable and status.stable.twin is newest.other else None
-            twins[newest.other] = TwinSeen(stable, ready=bool(_before(thing)))
+            twins[newest.other] = TwinSeen(stable, ready=bool(_before(thing)), workload=_before(thing))
         share = 100 if percent is None else percent
         split = Split.of(newest.other, candidate_percent=share)
         return Seen(twins, RouteSeen(split, revision, live=_share(thing) == share))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock.releasing.kubernetes.api import INFERENCE_SERVICES, Api, Thing
 from penstock.releasing.kubernetes.comparing import says
@@ -58,4 +58,5 @@ class Pair:
 
 def _twin(key: Key, twin: Twin, thing: Thing, spec: ModelReleaseSpec, mode: str) -> TwinSeen:
     version = version_of(thing)
-    return seen_as(thing, inference_service(key, twin, version or spec.target, spec.scaling, mode))
+    seen = seen_as(thing, inference_service(key, twin, version or spec.target, spec.scaling, mode))
+    return replace(seen, workload=f"{name_of(key, twin)}-predictor")

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.releasing.controller.leading import Elector
@@ -20,7 +21,7 @@ from penstock.releasing.kubernetes.cluster import KubernetesCluster
 from penstock.releasing.kubernetes.evidence import EvidenceMaps
 from penstock.releasing.kubernetes.leases import LeaseObject
 from penstock.releasing.kubernetes.watching import Follower
-from penstock.releasing.observing import NoSources
+from penstock.releasing.observing import SourcesObserver
 from penstock.releasing.resource.names import RELEASE_LABEL
 from penstock.sdk import BadInput
 
@@ -38,6 +39,7 @@ class Settings:
     lease_namespace: str = "penstock"
     context: str = ""
     prometheus: str = ""
+    prediction_log: Path | None = None
     listen: str = "127.0.0.1"
     port: int = 8080
     workers: int = 4
@@ -50,7 +52,8 @@ def run(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    made = build(settings, config_of(settings.context), NoSources())
+    observer = SourcesObserver(settings.prometheus, settings.prediction_log)
+    made = build(settings, config_of(settings.context), observer)
     made.controller.start(made.followers)
     pages = serve(made.pages, settings.listen, settings.port)
     say("listens", address=f"{settings.listen}:{pages.server_address[1]}")

@@ -24,6 +24,8 @@ class TwinSeen:
     """Whether it is being deleted."""
     trouble: str = ""
     """What keeps it from being ready, in its own words."""
+    workload: str = ""
+    """What sources of observations know it by: on a cluster, what its pods are called after."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from penstock.releasing.gates.source_spec import Dialect, Queries
 
 _ISTIO = (
     'reporter="destination",destination_workload_namespace="$namespace",'
-    'destination_workload=~"$workload(-[0-9]+-deployment)?"'
+    'destination_workload=~"$workload(-[0-9]+)?(-deployment)?"'
 )
-_KNATIVE = 'namespace_name="$namespace",revision_name=~"$workload-[0-9]+"'
+_KNATIVE = 'namespace_name="$namespace",revision_name=~"$workload(-[0-9]+)?"'
 _POD = 'namespace="$namespace",pod=~"$workload-.*"'
 
 DIALECTS: dict[Dialect, Queries] = {
