@@ -34,7 +34,7 @@ def test_argo_cd_takes_the_applications_as_they_are(cluster: Cluster) -> None:
         *(f"application.argoproj.io/penstock-{environment}" for environment in sorted(ENVIRONMENTS)),
         "appproject.argoproj.io/penstock",
     ]
-    for name in ("health.yaml", "notifications.yaml"):
+    for name in ("health.yaml", "notifications.yaml", "releases.yaml"):
         beside = str(GITOPS / "argo-cd" / name)
         cluster.kubectl("apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", beside)
 

@@ -79,7 +79,7 @@ class Cluster(Protocol):
         """Do one thing that a plan asks for.
 
         Raises:
-            Conflict: The route was written since the look.
+            Conflict: The route, or the twin, was written since the look; or a twin that is to be removed has traffic.
             Unavailable: It cannot be asked, or did not answer: it may be done or not.
         """
         ...

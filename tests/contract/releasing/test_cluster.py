@@ -8,7 +8,7 @@ import pytest
 
 from penstock.artifacts.verdict import Verdict
 from penstock.releasing.kubernetes.api import INFERENCE_SERVICES, VIRTUAL_SERVICES
-from penstock.releasing.planning.actions import SetRoute
+from penstock.releasing.planning.actions import DeleteTwin, SetRoute
 from penstock.releasing.port import Conflict
 from penstock.releasing.resource.status import Phase, Split, Twin
 from tests.contract.releasing.conftest import OnCluster
@@ -122,6 +122,14 @@ def test_two_controllers_write_one_status_and_one_route(story: OnCluster) -> Non
     with pytest.raises(Conflict):
         story.cluster.perform(second, SetRoute(Split.of(Twin.A, 50), 8))
     assert story.weights() == [100]
+
+
+def test_a_twin_that_has_traffic_is_not_removed_whatever_was_planned(story: OnCluster) -> None:
+    serving(story)
+    look = story.cluster.look(story.key)
+    with pytest.raises(Conflict, match="has traffic again"):
+        story.cluster.perform(look, DeleteTwin(Twin.A))
+    assert story.twins() == ["flights-a"]
 
 
 def test_a_candidate_that_cannot_load_says_why(story: OnCluster) -> None:

@@ -186,6 +186,9 @@ class SimulatedCluster:
                 there = world.twins.get(twin)
                 if (there and there.serial) != servers.get(twin):
                     raise Conflict("the twin was written since")
+                stored = world.route.split if world.route else None
+                if stored and (stored.weight_of(twin) or stored.mirror_to is twin):
+                    raise Conflict("the twin has traffic again")
                 check_delete(world, twin)
                 if there:
                     there.gone_at = world.now + world.rng.uniform(0, 5)

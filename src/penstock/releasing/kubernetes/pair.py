@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from penstock.releasing.kubernetes.api import INFERENCE_SERVICES, Api, Thing
 from penstock.releasing.kubernetes.comparing import says
 from penstock.releasing.kubernetes.layouts import Found, Seen, owned_by, write
-from penstock.releasing.kubernetes.routes.base import RouteKind, revision_of, route_name
+from penstock.releasing.kubernetes.routes.base import RouteKind, revision_of, route_name, twins_in
 from penstock.releasing.kubernetes.twins import inference_service, name_of, seen_as, version_of
 from penstock.releasing.planning.actions import ApplyTwin, DeleteTwin, SetRoute
 from penstock.releasing.planning.observed import RouteSeen, TwinSeen
-from penstock.releasing.port import Key, Look
+from penstock.releasing.port import Conflict, Key, Look
 from penstock.releasing.resource.spec import ModelReleaseSpec
 from penstock.releasing.resource.status import ModelReleaseStatus, Twin
 
@@ -46,7 +46,14 @@ class Pair:
         write(api, INFERENCE_SERVICES, made, found.release, found.services.get(action.twin))
 
     def delete_twin(self, api: Api, look: Look, found: Found, action: DeleteTwin) -> None:
-        """Delete the InferenceService of a twin, if it is still the one that was seen."""
+        """Delete the InferenceService of a twin, if it is still the one that was seen.
+
+        The route is read once more just before: somebody may have given the twin traffic since.
+        """
+        route = api.get(self.routing.kind, look.key.namespace, route_name(look.key))
+        split = self.routing.split_of(look.key, route) if route else None
+        if route and (split is None or action.twin in twins_in(split)):
+            raise Conflict(f"{look.key}: twin {action.twin} has traffic again")
         metadata = found.services[action.twin]["metadata"]
         api.delete(INFERENCE_SERVICES, look.key.namespace, metadata["name"], metadata["uid"])
 

@@ -48,6 +48,9 @@ def test_a_route_changed_by_hand_says_no_split_or_another(mode: str) -> None:
     heavier = copy.deepcopy(made)
     heavier["spec"][rules][0][backends][1]["weight"] = 50
     assert ROUTES[mode].split_of(KEY, heavier) is None
+    redirected = copy.deepcopy(made)
+    redirected["spec"][rules][0]["redirect" if rules == "http" else "timeouts"] = {"uri": "/elsewhere"}
+    assert ROUTES[mode].split_of(KEY, redirected) is None
     elsewhere = copy.deepcopy(made)
     elsewhere["spec"][rules][0][backends][0] = {"name": "another", "destination": {"host": "another"}, "weight": 95}
     assert ROUTES[mode].split_of(KEY, elsewhere) is None

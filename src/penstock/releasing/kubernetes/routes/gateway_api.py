@@ -15,6 +15,10 @@ from penstock.releasing.resource.spec import Route
 from penstock.releasing.resource.status import Split, Twin
 
 
+_RULE = {"name", "matches", "backendRefs", "filters"}
+"""What a rule of ours may have; whatever else it has changes where requests go, or how."""
+
+
 class GatewayApi:
     """HTTPRoutes."""
 
@@ -42,7 +46,7 @@ class GatewayApi:
     def split_of(self, key: Key, found: Thing) -> Split | None:
         """The split that an HTTPRoute says."""
         rules = found["spec"].get("rules") or []
-        if len(rules) != 1:
+        if len(rules) != 1 or set(rules[0]) - _RULE:
             return None
         names = {_service(key, twin): twin for twin in Twin}
         weights: dict[Twin, int] = {}

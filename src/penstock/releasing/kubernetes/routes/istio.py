@@ -23,6 +23,10 @@ _GATEWAY = "knative-local-gateway.istio-system.svc.cluster.local"
 _QUEUE_PROXY_PORT = 8012
 
 
+_HTTP = {"name", "route", "mirrors"}
+"""What a route of ours may have; whatever else it has (a redirect, a fault) changes what clients get."""
+
+
 class Istio:
     """VirtualServices."""
 
@@ -57,7 +61,7 @@ class Istio:
     def split_of(self, key: Key, found: Thing) -> Split | None:
         """The split that a VirtualService says."""
         http = found["spec"].get("http") or []
-        if len(http) != 1:
+        if len(http) != 1 or set(http[0]) - _HTTP:
             return None
         hosts = {_host(key, twin): twin for twin in Twin}
         weights: dict[Twin, int] = {}
