@@ -11,7 +11,7 @@ def amount_of(quantity: Any) -> Decimal | None:
 
     Example:
         >>> amount_of("500m"), amount_of("2Ki"), amount_of("many")
-        (Decimal('0.500'), Decimal('2048'), None)
+        (Decimal('0.500'), Decimal('2048.000'), None)
     """
     from lightkube.utils.quantity import parse_quantity
 

@@ -14,7 +14,6 @@ from penstock.releasing.port import Key
 from penstock.releasing.resource.spec import Route
 from penstock.releasing.resource.status import Split, Twin
 
-
 _RULE = {"name", "matches", "backendRefs", "filters"}
 """What a rule of ours may have; whatever else it has changes where requests go, or how."""
 
