@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from kserve import InferOutput, InferRequest, InferResponse, Model
 from kserve.errors import InvalidInput
 from kserve.model_repository import ModelRepository
@@ -17,10 +19,17 @@ from kserve.protocol.rest.v2_datamodels import InferenceRequest
 from kserve.utils.utils import generate_uuid
 from pydantic import ValidationError
 
+from penstock.artifacts.features import FeatureType
+from penstock.serving.answering import Answered, Answering, Reader
 from penstock.serving.binary_tensors import read_request
-from penstock.serving.predictor import SCORE, Predictor
+from penstock.serving.counting import COUNTS
+from penstock.serving.predictor import SCORE
 from penstock.serving.requests import V2_DATATYPES, BadRequest, Columns, Tensor, columns_of_rows, columns_of_tensors
 
+RULES_HEADER = "penstock-rules"
+"""Names the rules that changed the answer."""
+FALLBACK_HEADER = "penstock-fallback"
+"""Says who answered instead of the model, and why."""
 _INLINE_ROWS = 256
 """Batches up to this size are scored in the event loop: quicker than handing them over. Larger ones go to a thread, so
 that health checks are answered meanwhile."""
@@ -28,9 +37,24 @@ that health checks are answered meanwhile."""
 
 @dataclass(frozen=True)
 class _Batch:
-    columns: Columns
+    columns: Columns | None
+    """None where the input does not fit the model; then `instead` answers."""
     request: InferRequest | None
     """The V2 request that it came from; None for V1."""
+    read: Reader
+    instead: Answered | None = None
+
+
+@dataclass(frozen=True)
+class Serves:
+    """What a model server serves."""
+
+    folder: Path
+    """The model's folder."""
+    rules: Path | None = None
+    """The rules between its scores and its answers; None for none."""
+    fallback: Path | None = None
+    """The folder of the model that answers when the first fails; None for none."""
 
 
 @dataclass(frozen=True)
@@ -45,47 +69,58 @@ class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
     """Answers both protocols with the scores of one SavedModel.
 
     Ready once it has predicted. V1: `{"predictions": [{"score": 0.25}, ...]}`, for a model of several classes
-    `{"score": [0.25, 0.5, 0.25]}`. V2: one output tensor `score`, FP32, of shape [rows, 1] or [rows, classes]; the
-    model's metadata names the classes in their order. Pickles as its folder, so that worker processes load it
+    `{"score": [0.25, 0.5, 0.25]}`, and null where a rule suppressed it. V2: one output tensor `score`, FP32, of shape
+    [rows, 1] or [rows, classes]; the model's metadata names the classes in their order. Headers say which rules changed
+    an answer, and who gave it if the model did not. Pickles as its folders, so that worker processes load it
     themselves.
     """
 
-    def __init__(self, name: str, folder: Path, max_rows: int) -> None:
-        super().__init__(name)
-        self._folder = folder
+    def __init__(self, name: str, serves: Serves, max_rows: int) -> None:
+        super().__init__(name, return_response_headers=True)
+        self._serves = serves
         self._max_rows = max_rows
-        self._predictor: Predictor | None = None
+        self._answering: Answering | None = None
 
     def load(self) -> bool:
         """Load the model and predict once; KServe then reports it as ready."""
-        predictor = Predictor(self._folder)
-        predictor.warm_up(self._folder)
-        self._predictor = predictor
+        self._answering = Answering(self._serves.folder, self._serves.rules, self._serves.fallback)
         self.ready = True
         return True
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """The inputs for V2's model metadata."""
-        return [{"name": n, "datatype": V2_DATATYPES[t][0], "shape": [-1]} for n, t in self._loaded.raw.items()]
+        return [
+            {"name": n, "datatype": V2_DATATYPES[t][0], "shape": [-1]} for n, t in self._loaded.predictor.raw.items()
+        ]
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """The output for V2's model metadata, with the names of its classes where it has any."""
-        output: dict[str, Any] = {"name": SCORE, "datatype": "FP32", "shape": [-1, self._loaded.outputs]}
-        task = self._loaded.task
+        output: dict[str, Any] = {"name": SCORE, "datatype": "FP32", "shape": [-1, self._loaded.predictor.outputs]}
+        task = self._loaded.predictor.task
         if task is not None and task.classes:
             output["parameters"] = {"task": task.kind, "classes": list(task.classes)}
         return [output]
 
     async def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> _Batch:
         """Read a request of either protocol."""
-        raw = self._loaded.raw
-        if isinstance(payload, BinaryRequest):
-            columns = columns_of_tensors(payload.tensors, raw, max_rows=self._max_rows)
-            return _Batch(columns, payload.request)
-        if isinstance(payload, InferRequest):
-            tensors = [Tensor(i.name, i.datatype, i.shape, i.data) for i in payload.inputs]
-            return _Batch(columns_of_tensors(tensors, raw, max_rows=self._max_rows), payload)
-        return _Batch(columns_of_rows(payload, raw, max_rows=self._max_rows), None)
+        request = payload.request if isinstance(payload, BinaryRequest) else payload
+        request = request if isinstance(request, InferRequest) else None
+
+        def read(raw: dict[str, FeatureType]) -> Columns:
+            if isinstance(payload, BinaryRequest):
+                return columns_of_tensors(payload.tensors, raw, max_rows=self._max_rows)
+            if request is not None:
+                tensors = [Tensor(i.name, i.datatype, i.shape, i.data) for i in request.inputs]
+                return columns_of_tensors(tensors, raw, max_rows=self._max_rows)
+            return columns_of_rows(payload, raw, max_rows=self._max_rows)
+
+        try:
+            return _Batch(read(self._loaded.predictor.raw), request, read)
+        except BadRequest:
+            instead = self._loaded.for_bad_input(_rows_of(payload, self._max_rows), read)
+            if instead is None:
+                raise
+            return _Batch(None, request, read, instead)
 
     def validate(self, payload: _Batch) -> _Batch:
         """Nothing more to check: `preprocess` did."""
@@ -94,31 +129,66 @@ class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
     async def predict(
         self, payload: _Batch, headers: dict[str, str] | None = None, response_headers: dict[str, str] | None = None
     ) -> Any:
-        """Score a batch and answer in the protocol that it came in."""
-        rows = len(next(iter(payload.columns.values())))
-        score = partial(self._loaded, payload.columns)
-        scores = score() if rows <= _INLINE_ROWS else await asyncio.to_thread(score)
+        """Answer a batch in the protocol that it came in, and say in headers who answered."""
+        answered = payload.instead or await self._answer(payload)
+        COUNTS.count(self.name, answered)
+        said = {}
+        if answered.rules:
+            said[RULES_HEADER] = ",".join(answered.rules)
+        if answered.fallback:
+            said[FALLBACK_HEADER] = answered.fallback
+        if response_headers is not None:
+            response_headers.update(said)
+        scores = answered.scores
         if payload.request is None:
-            # A list of the classes' probabilities, but a plain number where there is one alone.
-            values = scores if scores.shape[1] > 1 else scores[:, 0]
-            return {"predictions": [{SCORE: value} for value in values.tolist()]}
+            return {"predictions": [{SCORE: value} for value in _plain(scores)]}
         output = InferOutput(SCORE, list(scores.shape), "FP32", scores)
         return InferResponse(
             payload.request.id or generate_uuid(),
             self.name,
             [output],
+            parameters=said or None,
             use_binary_outputs=payload.request.use_binary_outputs,
             requested_outputs=payload.request.request_outputs,
         )
 
+    async def _answer(self, payload: _Batch) -> Answered:
+        assert payload.columns is not None  # noqa: S101
+        rows = len(next(iter(payload.columns.values())))
+        answer = partial(self._loaded, payload.columns, payload.read)
+        return answer() if rows <= _INLINE_ROWS else await asyncio.to_thread(answer)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _load_in_worker, (self.name, self._folder, self._max_rows)
+        return _load_in_worker, (self.name, self._serves, self._max_rows)
 
     @property
-    def _loaded(self) -> Predictor:
-        if self._predictor is None:
+    def _loaded(self) -> Answering:
+        if self._answering is None:
             raise RuntimeError("the model is not loaded")
-        return self._predictor
+        return self._answering
+
+
+def _plain(scores: npt.NDArray[np.float32]) -> list[Any]:
+    """Scores as JSON has them: a list of the classes' probabilities, but a plain number where there is one alone.
+
+    A row that a rule suppressed is null.
+    """
+    suppressed = np.isnan(scores[:, 0])
+    values = (scores if scores.shape[1] > 1 else scores[:, 0]).tolist()
+    return [None if gone else v for v, gone in zip(values, suppressed, strict=True)] if suppressed.any() else values
+
+
+def _rows_of(payload: Any, max_rows: int) -> int:
+    """How many rows a request asks for, though they do not fit; 0 where nobody can tell, and for too many."""
+    if isinstance(payload, BinaryRequest):
+        shape: Any = payload.tensors[0].shape if payload.tensors else [0]
+    elif isinstance(payload, InferRequest):
+        shape = payload.inputs[0].shape if payload.inputs else [0]
+    else:
+        instances = payload.get("instances") if isinstance(payload, dict) else None
+        shape = [len(instances)] if isinstance(instances, list) else [0]
+    rows = shape[0] if shape else 0
+    return rows if isinstance(rows, int) and 0 < rows <= max_rows else 0
 
 
 class StrictDataPlane(DataPlane):  # type: ignore[misc]
@@ -186,11 +256,11 @@ def _check_words(request: InferenceRequest) -> None:
         raise BadRequest("the id or a tensor's name is not valid Unicode") from None
 
 
-def _load_in_worker(name: str, folder: Path, max_rows: int) -> ScoringModel:
+def _load_in_worker(name: str, serves: Serves, max_rows: int) -> ScoringModel:
     from penstock.serving.bundle import digest_of
     from penstock.serving.kserve_app import harden
 
-    harden(digest_of(folder))
-    model = ScoringModel(name, folder, max_rows)
+    harden(digest_of(serves.folder))
+    model = ScoringModel(name, serves, max_rows)
     model.load()
     return model

@@ -16,10 +16,13 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from penstock.serving.parent import end_with_stdin
 from penstock.serving.requests import MAX_ROWS
+
+if TYPE_CHECKING:
+    from penstock.serving.kserve_model import Serves
 
 DEFAULT_HOST = "0.0.0.0"  # noqa: S104  # in a pod, KServe's proxies come from outside
 _APP = "kserve.model_server:app"
@@ -65,6 +68,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--fd", type=int, help="a listening socket's file descriptor, instead of host and port")
     parser.add_argument("--workers", type=int, default=1, help="processes that answer, each with its own copy")
     parser.add_argument("--max-rows", type=int, default=MAX_ROWS, help="the most rows that one request may hold")
+    parser.add_argument("--rules", type=Path, help="rules between its scores and its answers, instead of the bundle's")
+    parser.add_argument("--fallback-dir", type=Path, help="the folder of a model that answers when this one fails")
     parser.add_argument("--end-with-stdin", action="store_true", help="stop when standard input ends")
     parser.add_argument("--access-log", action="store_true", help="write a line for each request")
     options = parser.parse_args(argv)
@@ -74,8 +79,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("--workers and --max-rows must be at least 1")
     if options.workers > 1 and (options.host != DEFAULT_HOST or options.fd is not None):
         parser.error("several workers listen on every address: --host and --fd are for one worker")
-    if not options.model_dir.is_dir():
-        _fail(2, f"--model-dir: {options.model_dir} is not a folder")
+    for option, folder in (("--model-dir", options.model_dir), ("--fallback-dir", options.fallback_dir)):
+        if folder is not None and not folder.is_dir():
+            _fail(2, f"{option}: {folder} is not a folder")
     return options
 
 
@@ -109,7 +115,7 @@ def _serve(options: argparse.Namespace, listening: socket.socket | None) -> None
     _quiet(options.access_log)
     server.dataplane = StrictDataPlane(server.registered_models)
     server.model_repository_extension = FixedModels(server.registered_models)
-    model = ScoringModel(options.model_name, options.model_dir.resolve(), options.max_rows)
+    model = ScoringModel(options.model_name, _serves(options), options.max_rows)
     model.load()
     harden(digest_of(options.model_dir.resolve()))
     if listening is None:
@@ -119,6 +125,19 @@ def _serve(options: argparse.Namespace, listening: socket.socket | None) -> None
     rest = RESTServer(_APP, server.dataplane, server.model_repository_extension, options.port)
     rest.create_application()
     uvicorn.Server(rest.config).run(sockets=[listening])
+
+
+def _serves(options: argparse.Namespace) -> Serves:
+    """The model with its rules: those that are named, else those of the bundle that it is in."""
+    from penstock.serving.bundle import digest_of
+    from penstock.serving.kserve_model import Serves
+    from penstock.serving.rules.document import RULES_FILE
+
+    folder = options.model_dir.resolve()
+    rules = options.rules
+    if rules is None and digest_of(folder) and (folder.parent / RULES_FILE).is_file():
+        rules = folder.parent / RULES_FILE
+    return Serves(folder, rules, options.fallback_dir)
 
 
 def _quiet(access_log: bool) -> None:

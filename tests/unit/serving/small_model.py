@@ -44,11 +44,14 @@ def _logit(row: dict[str, Any]) -> float:
     return 0.5 * temp + 0.001 * distance + (1.0 if row["carrier"] == "AA" else 0.0) - 1.0
 
 
-def write_model(folder: Path, *, scale: float = 1.0, spins: int = 0, classes: bool = False) -> None:
+def write_model(
+    folder: Path, *, scale: float = 1.0, spins: int = 0, classes: bool = False, fragile: bool = False
+) -> None:
     """Write the model.
 
     A `scale` other than 1 makes it answer something else than its golden scores, and `spins` makes it slow: a loop of
-    that many steps for each prediction. With `classes` it has three of them.
+    that many steps for each prediction. With `classes` it has three of them. A `fragile` one has no answer where
+    temp is 99.
     """
     import tensorflow as tf
 
@@ -69,6 +72,8 @@ def write_model(folder: Path, *, scale: float = 1.0, spins: int = 0, classes: bo
             if spins:
                 step = tf.while_loop(lambda i: i < spins, lambda i: [i + tf.size(carrier)], [tf.constant(0)])[0]
                 logit += 0.0 * tf.cast(step, tf.float32)
+            if fragile:
+                logit = tf.where(tf.equal(temp, 99.0), math.nan, logit)
             if classes:
                 return {"score": scale * tf.nn.softmax(tf.stack([tf.zeros_like(logit), logit, 0.1 * temp], axis=1))}
             return {"score": tf.reshape(scale * tf.sigmoid(logit), [-1, 1])}
@@ -108,3 +113,4 @@ if __name__ == "__main__":
     write_model(models / "slow", spins=2_000_000)
     write_model(models / "nan", scale=math.nan)
     write_model(models / "classes", classes=True)
+    write_model(models / "fragile", fragile=True)
