@@ -172,6 +172,18 @@ def _most_off(expected: Score, answered: Score) -> tuple[float, int]:
     return max(known), known.index(max(known))
 
 
+def rules_reasons(wrong: Sequence[str]) -> list[Reason]:
+    """What the check of the rules says.
+
+    Args:
+        wrong: What does not fit or does not come out as it says, in one line each.
+    """
+    if not wrong:
+        text = "they fit the model, and every example comes out as it says"
+        return [Reason(rule="rules", subject="rules.yaml", verdict=Verdict.SUCCESSFUL, text=text)]
+    return [failed("rules", "rules.yaml", line) for line in wrong]
+
+
 def loads_in_time(timeout_seconds: float) -> Reason:
     """The server was ready in time."""
     return _kept("timeout_seconds", "start", f"loads and predicts within {timeout_seconds:g} s", timeout_seconds)

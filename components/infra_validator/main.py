@@ -13,6 +13,7 @@ from components.infra_validator.process import Child
 from components.infra_validator.spec import SPEC, InfraValidatorParams
 from penstock.artifacts import InfraBlessing, Model, Reason, digest_tree
 from penstock.artifacts.base import Scalar
+from penstock.artifacts.bundle import RULES_FILE
 from penstock.sdk import Context, PenstockError, main
 
 
@@ -22,7 +23,12 @@ def run(context: Context[InfraValidatorParams]) -> None:
     figures: dict[str, Scalar] = {"model_digest": model.digest or digest_tree(model.path)}
     golden, objection = _golden(model)
     reasons = [objection] if objection else _serve(context, model, golden, figures)
-    context.decide(logic.decide(reasons), context.output("blessing", InfraBlessing), **figures)
+    if context.params.rules.strip():
+        reasons += measure.check_rules(context.params.rules, model, context.scratch)
+    blessing = context.output("blessing", InfraBlessing)
+    if context.params.rules.strip():
+        blessing.write_text(RULES_FILE, context.params.rules)  # a pusher takes them from here: none but the proven
+    context.decide(logic.decide(reasons), blessing, **figures)
 
 
 def _golden(model: Model) -> tuple[Golden, Reason | None]:

@@ -13,10 +13,13 @@ from components.infra_validator.client import V1_PATH, Client, Refused, Silent, 
 from components.infra_validator.logic import Golden, Measured, Row, Score
 from components.infra_validator.process import Child
 from components.infra_validator.spec import InfraValidatorParams
-from penstock.artifacts import Reason, Verdict
+from penstock.artifacts import Model, Reason, Verdict
+from penstock.artifacts.bundle import RULES_FILE
 from penstock.sdk import PenstockError
 
 _LOAD_TEST = "penstock.serving.load_test"
+_RULES = "penstock.serving.rules"
+_RULES_SECONDS = 120.0
 _SAYS = "penstock.serving: "
 _MODEL_REFUSED = 3
 """The server's exit code when it is the model that cannot be served."""
@@ -110,6 +113,22 @@ def _one_round(port: int, bodies: Path, params: InfraValidatorParams, output: Pa
             raise PenstockError(f"could not measure: the load test failed: {child.last_words()}")
     figures = json.loads(report.read_text("utf-8"))
     return Measured(**{name: figures[name] for name in Measured.__dataclass_fields__})
+
+
+def check_rules(text: str, model: Model, scratch: Path) -> list[Reason]:
+    """Hold rules against the model, and work out their examples.
+
+    Raises:
+        PenstockError: The check itself failed (operator).
+    """
+    rules, found = scratch / RULES_FILE, scratch / "rules.txt"
+    rules.write_text(text, "utf-8")
+    arguments = [str(rules), "--model-dir", str(model.path)]
+    with Child(_RULES, arguments, scratch / "rules.log", stdout=found) as child:
+        code = child.wait(_RULES_SECONDS)
+        if code not in (0, _MODEL_REFUSED):
+            raise PenstockError(f"could not measure: the check of the rules failed: {child.last_words()}")
+    return logic.rules_reasons([line.replace(str(rules), RULES_FILE) for line in found.read_text("utf-8").splitlines()])
 
 
 def _death(server: Child) -> str:

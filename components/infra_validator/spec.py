@@ -27,6 +27,9 @@ class InfraValidatorParams(Params):
     """Requests of one round of the load test, at most."""
     load_seconds: float = Field(default=1.0, gt=0, le=60)
     """Length of one round of the load test [s], at most."""
+    rules: str = ""
+    """The rules of the bundle as text (`rules.yaml`, see below): what may be done to scores before they are answers.
+    They must fit the model, and every example in them must come out as it says. Empty: none."""
     connections: int = Field(default=2, ge=1, le=64)
     """Requests in flight at once during the load test."""
 

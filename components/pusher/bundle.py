@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from components.pusher.logic import FileEntry, place_of
-from penstock.artifacts import Model, Schema, TransformGraph, digest_file
-from penstock.artifacts.bundle import MANIFEST, bundle_digest
+from penstock.artifacts import InfraBlessing, Model, Schema, TransformGraph, digest_file
+from penstock.artifacts.bundle import MANIFEST, RULES_FILE, bundle_digest
 from penstock.storage import NothingThere, Place
 
 
@@ -40,11 +40,13 @@ def list_files(folder: Path) -> list[FileEntry]:
     ]
 
 
-def write_files(folder: Path, model: Model, schema: Schema, graph: TransformGraph) -> None:
-    """Put the model, the schema and the transform graph into a bundle's folder."""
+def write_files(folder: Path, model: Model, schema: Schema, graph: TransformGraph, infra: InfraBlessing) -> None:
+    """Put the model, the schema, the transform graph and the rules that were proven into a bundle's folder."""
     for path in files_of(model.path):
         place(path, folder / place_of(path.relative_to(model.path).as_posix()))
     place(schema.path / Schema.file_name, folder / Schema.file_name)
+    if (infra.path / RULES_FILE).is_file():
+        place(infra.path / RULES_FILE, folder / RULES_FILE)
     for path in files_of(graph.path):
         place(path, folder / "transform_graph" / path.relative_to(graph.path))
 

@@ -47,7 +47,7 @@ def run(context: Context[PusherParams]) -> None:
 
     pushed = context.output("pushed_model", PushedModel)
     try:
-        write_files(pushed.path, model, schema, graph)
+        write_files(pushed.path, model, schema, graph, infra)
         pushed.write_json(logic.THRESHOLDS, _thresholds(evaluation, blessing))
         facts = {
             "model_digest": model.digest,

@@ -11,6 +11,8 @@ MANIFEST = "manifest.json"
 """Every file with its digest, the digests that went in, the verdicts, and the bundle's digest over all of that."""
 MODEL_FOLDER = "model"
 """The folder to point a server at."""
+RULES_FILE = "rules.yaml"
+"""The rules between the model's scores and its answers, as the infra validator has proven them."""
 
 
 def bundle_digest(manifest: Mapping[str, Any]) -> str:

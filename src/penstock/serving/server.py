@@ -129,9 +129,9 @@ def _serve(options: argparse.Namespace, listening: socket.socket | None) -> None
 
 def _serves(options: argparse.Namespace) -> Serves:
     """The model with its rules: those that are named, else those of the bundle that it is in."""
+    from penstock.artifacts.bundle import RULES_FILE
     from penstock.serving.bundle import digest_of
     from penstock.serving.kserve_model import Serves
-    from penstock.serving.rules.document import RULES_FILE
 
     folder = options.model_dir.resolve()
     rules = options.rules

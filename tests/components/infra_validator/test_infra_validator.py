@@ -55,6 +55,34 @@ def test_a_good_model_is_blessed_with_its_figures(worker, model, tmp_path):
     assert 0 < facts["load_seconds"] < 60
 
 
+RULES = """
+version: 1
+rules: [{name: cap, when: 'carrier == "AA"', clamp: {max: 0.5}}]
+examples: [{row: {carrier: AA}, score: 0.9, expect: {score: 0.5, rules: [cap]}}]
+"""
+
+
+def test_rules_that_come_out_as_they_say_go_with_the_blessing(worker, model, tmp_path):
+    judged = worker.judge(model, tmp_path / "out", rules=RULES, **QUICK)
+    assert (judged.code, judged.metadata["verdict"]) == (0, "Successful")
+    assert [r.verdict for r in judged.decision.reasons if r.rule == "rules"] == ["Successful"]
+    assert (tmp_path / "out/blessing/rules.yaml").read_text() == RULES
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("score: 0.5", "score: 0.6"), "examples[0]: the answer is 0.5, not 0.6"),
+        (("carrier ==", "carier =="), "rule 'cap': when: at 1:1: undeclared reference to 'carier'"),
+        (("clamp: {max", "clamp: {mx"), "rules.yaml:3: rules.0.clamp.mx: Extra inputs are not permitted"),
+    ],
+)
+def test_rules_that_do_not_fit_close_the_gate(worker, model, tmp_path, change, says):
+    judged = worker.judge(model, tmp_path / "out", rules=RULES.replace(*change), **QUICK)
+    assert (judged.code, judged.metadata["verdict"]) == (0, "Failed")
+    assert (judged.worst.rule, judged.worst.text) == ("rules", says)
+
+
 def test_the_same_model_gets_the_same_blessing_again(worker, model, tmp_path):
     first, second = (worker.judge(model, tmp_path / name, **QUICK) for name in ("one", "two"))
     assert first.metadata["digest"] == second.metadata["digest"] == digest_tree(tmp_path / "two/blessing")

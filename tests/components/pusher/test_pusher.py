@@ -91,6 +91,15 @@ def test_thresholds_hold_the_bounds_and_the_metrics_at_release(inputs, tmp_path)
     assert (rule["rule"], rule["evidence"]["least"]) == ("auc.value_threshold", 0.6)
 
 
+def test_rules_come_from_the_blessing_that_proved_them(inputs, tmp_path):
+    infra = inputs["infra_blessing"]
+    infra.write_text("rules.yaml", "version: 1\n")
+    infra.metadata["digest"] = digest_tree(infra.path)
+    pushed = push(inputs, tmp_path / "out")
+    assert pushed.read_text("rules.yaml") == "version: 1\n"
+    assert "rules.yaml" in [entry["path"] for entry in pushed.read_json("manifest.json")["files"]]
+
+
 def test_equal_inputs_make_an_equal_bundle_elsewhere(inputs, tmp_path):
     other = tmp_path / "elsewhere"
     other.mkdir()

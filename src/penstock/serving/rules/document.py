@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from penstock.sdk import BadInput
 from penstock.strict_yaml import Document, read_yaml
 
-RULES_FILE = "rules.yaml"
-"""The name of the file in a bundle."""
 FallbackReason = Literal["model_failed", "bad_input"]
 _NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
