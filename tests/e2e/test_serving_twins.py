@@ -1,0 +1,175 @@
+"""A gateway with real model servers of KServe, kept alive, and swapped: what a release does on one machine."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components.pusher.main import run
+from components.pusher.spec import SPEC
+from penstock.sdk import BadInput, PenstockError
+from penstock.sdk.testkit import run_component
+from penstock.serving.bundle import open_bundle
+from penstock.serving.gateway.routing import Route
+from penstock.serving.load_test.open_loop import run_open_loop
+from penstock.serving.load_test.target import target_of
+from penstock.serving.prediction_log import log_files, read_predictions
+from penstock.serving.twins.local_serving import LocalServing, ServingOptions
+from penstock.serving.twins.programs import Programs
+from tests.components.pusher.conftest import make_inputs
+from tests.servers.gateway import PYTHON, REPOSITORY, until
+from tests.unit.serving.small_model import ROWS, score_by_hand
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PYTHON.exists(), reason="no serving environment (make setup)")]
+READY_SECONDS = 300.0
+PROGRAMS = Programs(PYTHON, (REPOSITORY / "src",))
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory):
+    """Two bundles of the same model, which differ in their names, and one whose model does not load."""
+    folder = tmp_path_factory.mktemp("bundles")
+    command = [sys.executable, "tests/unit/serving/small_model.py", str(folder / "models")]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    made = {}
+    for name in ("one", "two", "broken"):
+        good = folder / "models/good"
+        files = {p.relative_to(good).as_posix(): p.read_bytes() for p in good.rglob("*") if p.is_file()}
+        if name == "broken":
+            files["saved_model/saved_model.pb"] = b"no model"
+        inputs = make_inputs(folder / f"inputs-{name}", files)
+        pushed = run_component(SPEC, run, folder / f"out-{name}", params={"name": name}, inputs=inputs)
+        made[name] = open_bundle(pushed.outputs["pushed_model"].path)
+    return made
+
+
+@pytest.fixture(scope="module")
+def serving(bundles, tmp_path_factory):
+    """Bundle `one` on `a` for everybody, `two` on `b` beside it."""
+    said = []
+    options = ServingOptions("small", port=0, log_file_seconds=0.2, waiting_seconds=120)
+    with LocalServing(PROGRAMS, tmp_path_factory.mktemp("serving"), options, tell=said.append) as both:
+        both.start("a", bundles["one"])
+        both.start("b", bundles["two"])
+        for name in ("a", "b"):
+            both.wait_until_ready(name, READY_SECONDS)
+        both.said = said
+        yield both
+
+
+def ask(serving, **headers):
+    answer = httpx.post(serving.url, json={"instances": ROWS}, headers=headers, timeout=120)
+    scores = [p["score"] for p in answer.json().get("predictions", [])]
+    assert scores == pytest.approx([score_by_hand(row) for row in ROWS], abs=1e-6), answer.text
+    return answer.headers["penstock-bundle"]
+
+
+def test_a_route_moves_everybody_in_one_write(serving, bundles):
+    serving.set_route(Route(stable="a", candidate="b", canary_percent=100))
+    assert ask(serving) == bundles["two"].digest
+    serving.set_route(Route(stable="a"))
+    assert ask(serving) == bundles["one"].digest
+    assert serving.bundles() == {"a": bundles["one"].digest, "b": bundles["two"].digest}
+
+
+def test_a_killed_model_server_is_started_again_and_nobody_is_failed(serving, bundles):
+    """Twenty requests a second, so that a busy machine can keep it: each of the two dies while it has users."""
+    serving.set_route(Route(stable="a", candidate="b", canary_percent=50, step="canary-50"))
+    bodies = [json.dumps({"instances": [row]}).encode() for row in ROWS]
+    reports = []
+    loading = threading.Thread(
+        target=lambda: reports.append(run_open_loop(target_of(serving.url), bodies, rate=20, seconds=10))
+    )
+    loading.start()
+    for name in ("a", "b"):
+        pid = serving.state()["twins"][name]["processes"][0]["pid"]
+        threading.Event().wait(1)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda name=name, pid=pid: serving.state()["twins"][name]["processes"][0]["pid"] != pid)
+        serving.wait_until_ready(name, READY_SECONDS)
+    loading.join()
+    (report,) = reports
+    assert (report.sent, report.errors, report.error_kinds) == (200, 0, {})
+    assert report.bundles.keys() == {bundles["one"].digest, bundles["two"].digest}
+    assert [line for line in serving.said if "was killed by SIGKILL; it is started again at once" in line]
+    answered = {r.digest for r in read_predictions(log_files(serving.log_folder)) if r.delivered}
+    assert answered == report.bundles.keys()
+
+
+def test_a_killed_gateway_comes_back_with_its_route(serving, bundles):
+    serving.set_route(Route(stable="b", candidate="a"))
+    pid = serving.state()["gateway"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: serving.state()["gateway"]["pid"] != pid)
+    assert ask(serving) == bundles["two"].digest
+    assert serving.gateway.state()["route"] == Route(stable="b", candidate="a").model_dump()
+
+
+def test_what_is_on_the_route_is_not_stopped(serving):
+    serving.set_route(Route(stable="a", candidate="b"))
+    for name in ("a", "b"):
+        with pytest.raises(PenstockError, match="is on the route"):
+            serving.stop(name)
+    with pytest.raises(BadInput, match="a is serving already"):
+        serving.start("a", next(iter([None])))  # type: ignore[arg-type]
+
+
+def test_a_bundle_that_cannot_be_served_is_told_and_the_present_one_goes_on(serving, bundles):
+    serving.set_route(Route(stable="a"))
+    with pytest.raises(PenstockError, match=r"b cannot serve: it ended with exit code 3: .*does not load"):
+        serving.swap(bundles["broken"], READY_SECONDS)
+    assert ask(serving) == bundles["one"].digest
+
+
+def test_a_swap_leaves_one_bundle_serving(serving, bundles):
+    serving.set_route(Route(stable="a"))
+    assert serving.swap(bundles["two"], READY_SECONDS) == "b"
+    assert serving.bundles() == {"b": bundles["two"].digest}
+    assert ask(serving) == bundles["two"].digest
+
+
+def test_one_folder_is_one_servings(serving):
+    with pytest.raises(BadInput, match="is being served already"):
+        LocalServing(PROGRAMS, serving.folder, ServingOptions("small", port=0))
+
+
+def test_a_taken_port_is_told(serving, tmp_path):
+    with pytest.raises(BadInput, match=f"cannot listen on 127.0.0.1:{serving.port}: address already in use"):
+        LocalServing(PROGRAMS, tmp_path, ServingOptions("small", port=serving.port))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda path: (path / "manifest.json").unlink(), "is no release bundle"),
+        (lambda path: (path / "manifest.json").write_text("{}"), "cannot be read"),
+        (lambda path: (path / "schema.pbtxt").unlink(), "schema.pbtxt is missing"),
+        (lambda path: (path / "model/features.json").write_text("{}"), "features.json is not what was pushed"),
+        (lambda path: (path / "model/more").write_text("x"), "model/more does not belong to it"),
+    ],
+)
+def test_a_damaged_bundle_is_never_served(bundles, tmp_path, damage, says):
+    copy = Path(shutil.copytree(bundles["one"].path, tmp_path / "bundle", copy_function=shutil.copyfile))
+    damage(copy)
+    with pytest.raises(BadInput, match=says):
+        open_bundle(copy)
+
+
+def test_the_command_serves_a_bundle_until_it_is_told_to_end(bundles, tmp_path):
+    command = [sys.executable, "-c", "from penstock.cli.main import main; main()", "--home", str(tmp_path), "serve"]
+    command += ["--bundle", str(bundles["one"].path), "--port", "0"]
+    serve = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    url = serve.stdout.readline().split()[0]
+    answer = httpx.post(url, json={"instances": ROWS[:1]}, timeout=120)
+    serve.terminate()
+    _, said = serve.communicate(timeout=60)
+    assert (answer.status_code, answer.headers["penstock-bundle"]) == (200, bundles["one"].digest)
+    assert (serve.returncode, said.splitlines()[-1]) == (0, "answering what was asked, then ending")
+    assert len(list(read_predictions(log_files(tmp_path / "serving/one/predictions")))) == 1
