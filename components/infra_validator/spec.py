@@ -43,6 +43,6 @@ SPEC = ComponentSpec(
     inputs={"model": In(Model)},
     outputs={"blessing": Out(InfraBlessing)},
     gate=True,
-    warm=("tensorflow", "kserve"),
+    warm=("penstock.serving.kserve_model", "tensorflow"),
     uses=("penstock.serving",),
 )

@@ -150,6 +150,7 @@ class Zygote:
 def _import(modules: Sequence[str]) -> dict[str, Any]:
     began = time.monotonic()
     failed: dict[str, str] = {}
+    gc.disable()  # nothing of what is imported goes away again: looking for it took a fifth of the time
     for module in modules:
         try:
             importlib.import_module(module)
@@ -157,6 +158,7 @@ def _import(modules: Sequence[str]) -> dict[str, Any]:
             failed[module] = f"{type(error).__name__}: {error}"[:200]
     gc.collect()
     gc.freeze()  # children then share these pages instead of copying them at their first collection
+    gc.enable()
     return {"failed": failed, "threads": threads(), "seconds": time.monotonic() - began}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,10 @@ from pydantic import BaseModel, ValidationError
 from penstock.artifacts.features import FEATURES_FILE, MISSING, FeatureSpec, FeatureType
 from penstock.artifacts.task import TASK_FILE, Task
 from penstock.serving.requests import Columns, columns_of_rows
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+"""Imported, TensorFlow imports the Keras that is asked for here, if it is installed. With servers it is not: a model of
+ours needs none, and half a second and what hangs on Keras are saved."""
 
 _Document = TypeVar("_Document", bound=BaseModel)
 
