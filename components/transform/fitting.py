@@ -61,7 +61,7 @@ def fit(tracer: Tracer, batches: analysis.Batches, engine: Literal["auto", "in_p
 def _in_process(tracer: Tracer, batches: analysis.Batches) -> Fitted:
     import tensorflow as tf
 
-    results = analysis.analyse(tracer, tracer.trace(), batches)
+    results = analysis.analyse(tracer, tracer.trace_unknown(), batches)
     traced = tracer.trace(results)
     if traced.sinks:
         names = ", ".join(sorted(sink.tensor.name for sink in traced.sinks))

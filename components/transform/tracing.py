@@ -127,7 +127,7 @@ class Tracer:
         kinds = {"string": tf.string, "float": tf.float32, "int": tf.int64}
         return {name: tf.TensorSpec([None], kinds[type_], name=name) for name, type_ in sorted(self.types.items())}
 
-    def trace(self, results: Results | None = None, fetch: list[str] | None = None) -> Traced:
+    def trace(self, results: Results, fetch: list[str] | None = None) -> Traced:
         """Trace the function with what is known in place.
 
         Args:
@@ -135,24 +135,54 @@ class Tracer:
             fetch: Names of tensors to put out instead of the function's outputs, while anything is unknown.
         """
         import tensorflow as tf
-        from tensorflow_transform import impl_helper, tf2_utils
         from tensorflow_transform.saved import saved_transform_io_v2
 
         module = tf.Module()
-        traced = impl_helper.get_traced_transform_fn(
-            self.function, self.signature, self._context(module, results), {n: n for n in fetch} if fetch else None
-        )
+        function = self._function(module, results, fetch)
         concrete = saved_transform_io_v2.trace_and_update_module(
-            module, traced, "transform_fn", strip_control_dependencies=False
+            module, function, "transform_fn", strip_control_dependencies=False
         )
-        inputs = tf2_utils.get_structured_inputs_from_func_graph(concrete.graph)
-        return Traced(module, concrete.graph, inputs, concrete.structured_outputs)
+        return _traced(module, concrete)
 
-    def _context(self, module: Any, results: Results | None) -> Any:
-        from tensorflow_transform import graph_context
+    def trace_unknown(self) -> Traced:
+        """Trace the function with nothing known, to see what it needs from data.
 
-        return graph_context.TFGraphContext(
+        Such a graph is cut into parts, never saved or called: TFT need not copy it once more into one that can be.
+        """
+        import tensorflow as tf
+        from tensorflow.python.trackable.resource import ResourceTracker, resource_tracker_scope
+        from tensorflow_transform.annotators import ObjectTracker, object_tracker_scope
+
+        module = tf.Module()
+        module.tables, module.objects, module.variables_made = ResourceTracker(), ObjectTracker(), []
+
+        def creator(make: Any, **how: Any) -> Any:
+            module.variables_made.append(made := make(**how))
+            return made
+
+        function = self._function(module)
+        with (
+            resource_tracker_scope(module.tables),
+            object_tracker_scope(module.objects),
+            tf.variable_creator_scope(creator),
+        ):
+            return _traced(module, function.get_concrete_function())
+
+    def _function(self, module: Any, results: Results | None = None, fetch: list[str] | None = None) -> Any:
+        from tensorflow_transform import graph_context, impl_helper
+
+        context = graph_context.TFGraphContext(
             module_to_export=module,
             temp_dir=str(self.temporary),
             evaluated_replacements=dict(results) if results else None,
         )
+        return impl_helper.get_traced_transform_fn(
+            self.function, self.signature, context, {name: name for name in fetch} if fetch else None
+        )
+
+
+def _traced(module: Any, concrete: Any) -> Traced:
+    from tensorflow_transform import tf2_utils
+
+    inputs = tf2_utils.get_structured_inputs_from_func_graph(concrete.graph)
+    return Traced(module, concrete.graph, inputs, concrete.structured_outputs)
