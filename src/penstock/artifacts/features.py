@@ -33,7 +33,7 @@ MISSING: dict[FeatureType, bytes | float | int] = {"string": b"", "float": float
 class TransformedFeature(BaseModel):
     """One column of the transformed examples, as a model must know it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["dense", "index", "tokens"]
     """`dense`: float32 to use as they are. `index`: an int64 category, to be embedded or one-hot encoded. `tokens`:
@@ -48,7 +48,7 @@ class TransformedFeature(BaseModel):
 class FeatureSpec(BaseModel):
     """What goes into a transform graph and what comes out: `FEATURES_FILE` in it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str
     """The label's column, in the examples and in the transformed examples; not among the features."""

@@ -16,7 +16,7 @@ CLASSIFICATION_FILE = "classification.json"
 
 
 class _Drawn(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Curve(_Drawn):

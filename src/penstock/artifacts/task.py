@@ -15,7 +15,7 @@ TASK_FILE = "task.json"
 class Task(BaseModel):
     """What is predicted: `TASK_FILE` in a model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: TaskKind
     """`binary`: the label is 0 or 1. `multiclass`: the label is the number of a class, from 0 on. `regression`: the

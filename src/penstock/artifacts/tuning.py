@@ -13,7 +13,7 @@ STUDY_FILE = "study.json"
 class Trial(BaseModel):
     """One try."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     state: Literal["complete", "pruned", "failed"]
@@ -30,7 +30,7 @@ class Trial(BaseModel):
 class Study(BaseModel):
     """`STUDY_FILE` in a tuning: every trial, and the best one's parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     objective: str
     """The metric that was to become small or large."""

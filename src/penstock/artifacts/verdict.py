@@ -33,7 +33,7 @@ class Consequence(StrEnum):
 class Reason(BaseModel):
     """One finding behind a decision."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rule: str
     """Which rule was applied, as a stable name (`min_auc`, `unexpected_value`)."""
@@ -50,7 +50,7 @@ class Reason(BaseModel):
 class Decision(BaseModel):
     """A gate's verdict with its consequence and its evidence."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     verdict: Verdict
     """The verdict as a whole."""

@@ -23,7 +23,7 @@ from penstock.sdk.entry import write_atomically
 class CacheEntry(BaseModel):
     """What a finished execution put out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     run_id: str
