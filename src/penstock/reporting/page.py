@@ -67,8 +67,11 @@ def environment(*more: Path) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
+    from penstock.reporting.compiled import Compiled
+
     found = Environment(
         loader=FileSystemLoader([TEMPLATES, *more]),
+        bytecode_cache=Compiled(settings=Path(__file__).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_in_order,
