@@ -17,6 +17,7 @@ COMMANDS = {
     "runs": ("penstock.cli.runs", "List, show, compare and remove runs; watch and retry those of a cluster."),
     "submit": ("penstock.cli.submit", "Run a pipeline on a cluster's Kubeflow Pipelines."),
     "schedules": ("penstock.cli.schedules", "Bring a cluster's recurring runs to what Git declares."),
+    "release": ("penstock.cli.release", "Say which model is to serve, and how it is to earn that."),
     "ui": ("penstock.cli.ui", "Look at all runs in a browser."),
     "report": ("penstock.cli.report", "Write everything known of a run as one HTML page."),
     "trace": ("penstock.cli.trace", "Trace an artifact back to what made it, or forward to what it made."),
@@ -27,7 +28,6 @@ COMMANDS = {
     "schema": ("penstock.cli.schema", "Review a pipeline's schema against newer data."),
     "components": ("penstock.cli.components", "List the components, or show one's interface."),
     "setup": ("penstock.cli.setup", "Install what pipelines run on, from the locks that came with Penstock."),
-    "release": ("penstock.cli.release", "Say which model is to serve, as a change of Git."),
     "controller": ("penstock.cli.controller", "Carry out the releases of a cluster: shadow, canary, rollback."),
     "doctor": ("penstock.cli.doctor", "Say what is installed, what is missing, and how to mend it."),
 }

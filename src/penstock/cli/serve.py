@@ -59,34 +59,49 @@ def command(
     Every answer names its request (x-request-id) and the bundle that gave it (penstock-bundle). What was asked and
     answered is in Parquet files under --home, in serving/NAME/predictions. Ctrl-C answers what was asked, and ends it.
 
+    A release of the same name (penstock release apply) is carried out here, and says from then on what serves.
+
     \b
     Examples:
       penstock serve flights
       penstock serve flights --port 9000 --follow
       penstock serve --bundle releases/1a5555a3793670b8 --processes 2
     """
+    from penstock.releasing.local.hosting import carried_out, is_begun, releases_below
     from penstock.serving.twins.local_serving import LocalServing, ServingOptions
 
     if (pipeline is None) == (folder is None):
         raise click.UsageError("Name a pipeline, or a folder with --bundle.")
     if follow and pipeline is None:
         raise click.UsageError("--follow wants a pipeline: a bundle's folder never changes.")
-    bundle = _open(folder) if folder is not None else _pushed(home, pipeline or "")
-    name = pipeline or bundle.name
+    releases = releases_below(home)
+    released = pipeline is not None and is_begun(releases, pipeline)
+    if folder is not None:
+        bundle: Bundle | None = _open(folder)
+    else:
+        bundle = None if released else pushed_bundle(home, pipeline or "")
+    name = pipeline or (bundle.name if bundle else "")
+    if bundle and is_begun(releases, name):
+        bundle, released = None, True
     options = ServingOptions(model_name=name, host=host, port=port)
     state = home / "serving" / name
     with _told_to_end() as end, LocalServing(_programs(state), state, options, tell=_say) as serving:
-        _say(f"bundle {short(bundle.digest)} is loading")
-        _swap(serving, bundle, processes, end)
+        if bundle:
+            _say(f"bundle {short(bundle.digest)} is loading")
+            _swap(serving, bundle, processes, end)
+        else:
+            _say(f"release {name} says what serves")
         if end.is_set():
             return
-        if as_json:
-            print_json(serving.state())
-        else:
-            click.echo(f"{serving.url}  (Ctrl-C ends it)")
-        while not end.wait(_FOLLOW_SECONDS):
-            if follow:
-                bundle = _newer(home, name, bundle, serving, processes, end)
+        log = serving.log_folder
+        with carried_out(releases, name, serving, log=log, served=bundle, tell=_say):
+            if as_json:
+                print_json(serving.state())
+            else:
+                click.echo(f"{serving.url}  (Ctrl-C ends it)")
+            while not end.wait(_FOLLOW_SECONDS):
+                if follow and bundle and not is_begun(releases, name):
+                    bundle = _newer(home, name, bundle, serving, processes, end)
         _say("answering what was asked, then ending")
 
 
@@ -104,8 +119,12 @@ def _open(folder: Path) -> Bundle:
     return open_bundle(folder.absolute())
 
 
-def _pushed(home: Path, pipeline: str) -> Bundle:
-    """The bundle that a pipeline pushed last."""
+def pushed_bundle(home: Path, pipeline: str) -> Bundle:
+    """The bundle that a pipeline pushed last.
+
+    Raises:
+        BadInput: It has pushed none, or what it pushed is gone (caller).
+    """
     from penstock.artifacts import PushedModel
     from penstock.sdk import BadInput
 
@@ -145,7 +164,7 @@ def _newer(
 
     newest = bundle
     try:
-        newest = _pushed(home, name)
+        newest = pushed_bundle(home, name)
         if newest.digest != bundle.digest:
             _say(f"bundle {short(newest.digest)} was pushed; it is loading")
             _swap(serving, newest, processes, end)
