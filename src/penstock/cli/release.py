@@ -15,6 +15,7 @@ COMMANDS = {
     "pause": ("penstock.cli.release_change", "pause", "Hold a release where it is."),
     "resume": ("penstock.cli.release_change", "resume", "Let a paused release go on."),
     "retry": ("penstock.cli.release_change", "retry", "Try a rejected bundle again, or an inconclusive step."),
+    "report": ("penstock.cli.release_report", "report", "Write everything known of a release as one HTML page."),
     "replay": ("penstock.cli.release_replay", "replay", "Send a pipeline's rows as traffic, their labels coming late."),
     "simulate": (
         "penstock.cli.release_simulate",
@@ -60,5 +61,6 @@ def command() -> None:
       penstock release simulate --from logs/ --effect errors=+3
       penstock release apply -f release.yaml --wait
       penstock release watch flights
+      penstock release report flights --open
       penstock release propose -f releases/flights.yaml --bundle pushed/ --storage-uri s3://models/flights/6f1c
     """
