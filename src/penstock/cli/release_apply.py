@@ -22,11 +22,25 @@ if TYPE_CHECKING:
 @click.option(
     "--pushed", metavar="PIPELINE", help="Try the bundle that this pipeline pushed last, whatever the file's model is."
 )
+@click.option(
+    "--bundle",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Try the bundle in this folder, whatever the file's model is.",
+)
 @click.option("--wait", is_flag=True, help="Watch it until it has come to its end.")
 @seconds_option
 @json_option
 @click.pass_obj
-def apply(home: Path, path: Path, pushed: str | None, wait: bool, seconds: float | None, as_json: bool) -> int:
+def apply(
+    home: Path,
+    path: Path,
+    pushed: str | None,
+    folder: Path | None,
+    wait: bool,
+    seconds: float | None,
+    as_json: bool,
+) -> int:
     """Try the bundle that a ModelRelease names, on this machine; it is the document that a cluster is given.
 
     `penstock serve` of the same name carries it out: the bundle is started beside the one that serves, gets a copy of
@@ -37,12 +51,15 @@ def apply(home: Path, path: Path, pushed: str | None, wait: bool, seconds: float
     Examples:
       penstock release apply -f release.yaml
       penstock release apply -f release.yaml --pushed flights --wait
+      penstock release apply -f release.yaml --bundle pushed/1a5555a3793670b8
     """
     from penstock.releasing.local.documents import read_release
     from penstock.releasing.local.hosting import releases_below
     from penstock.sdk import BadInput
 
-    read = read_release(path, _pushed(home, pushed) if pushed else None)
+    if pushed and folder:
+        raise click.UsageError("--pushed and --bundle both name a bundle: give one.")
+    read = read_release(path, _named(home, pushed, folder))
     spec = _here(read.spec)
     store = releases_below(home)
     carried_out = store.is_carried_out(read.name)
@@ -70,11 +87,15 @@ def _start(name: str) -> str:
     return f"Run: penstock serve {name}"
 
 
-def _pushed(home: Path, pipeline: str) -> Bundle:
+def _named(home: Path, pipeline: str | None, folder: Path | None) -> Bundle | None:
+    """The bundle that takes the place of the file's, if one was named."""
     from penstock.cli.serve import pushed_bundle
     from penstock.releasing.resource.bundle import Bundle
+    from penstock.serving.bundle import open_bundle
 
-    found = pushed_bundle(home, pipeline)
+    if folder is None and pipeline is None:
+        return None
+    found = open_bundle(folder.absolute()) if folder else pushed_bundle(home, pipeline or "")
     return Bundle(digest=found.digest, storage_uri=found.path.as_uri())
 
 

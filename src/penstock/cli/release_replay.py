@@ -25,7 +25,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.argument("pipeline")
 @click.option("--url", help="Where to POST; http://127.0.0.1:8080/v1/models/PIPELINE:predict where nothing is said.")
 @click.option("--split", default="eval", show_default=True, help="Rows that the model was not trained on.")
-@click.option("--rate", default=50.0, show_default=True, type=_POSITIVE, help="Requests a second.")
+@click.option("--rate", default=20.0, show_default=True, type=_POSITIVE, help="Requests a second.")
 @click.option("--seconds", type=_POSITIVE, help="For how long; until Ctrl-C where nothing is said.")
 @click.option(
     "--label-delay-seconds",
@@ -56,7 +56,7 @@ def replay(
     \b
     Examples:
       penstock release replay flights
-      penstock release replay flights --rate 100 --label-delay-seconds 30
+      penstock release replay flights --rate 50 --label-delay-seconds 30
     """
     from penstock.cli.serve import pushed_bundle
     from penstock.releasing.local.replaying import Replay
