@@ -15,14 +15,15 @@ from penstock.authoring.discovery import COMPILED_FILE
 from penstock.provenance.compiled import split_head
 from penstock.sdk import BadInput
 
+NO_SOURCES = (COMPILED_FILE, "README.md", "release.yaml")
+"""Files beside a pipeline that it is not made from: how its bundles are released is said after it has run."""
 _MARK = "# sources: "
 _SEAL = re.compile(r"# content: (sha256:[0-9a-f]{64}), by Penstock (\S+)")
 
 
 def mark(folder: Path) -> str:
     """The line of a compiled pipeline's header that names its sources."""
-    made = (COMPILED_FILE, "README.md")
-    sources = [p for p in folder.iterdir() if p.is_file() and p.name not in made and not p.name.startswith(".")]
+    sources = [p for p in folder.iterdir() if p.is_file() and p.name not in NO_SOURCES and not p.name.startswith(".")]
     listing = sorted([path.name, digest_file(path)] for path in sources)
     return f"{_MARK}{digest_json(listing)}"
 

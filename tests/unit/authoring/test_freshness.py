@@ -19,6 +19,7 @@ def folder(tmp_path):
 def test_fresh_until_a_source_changes(folder):
     assert not is_stale(folder / "compiled.yaml")
     (folder / "README.md").write_text("about it")
+    (folder / "release.yaml").write_text("kind: ModelRelease")
     assert not is_stale(folder / "compiled.yaml")
     (folder / "schema.pbtxt").write_text("feature {}")
     assert is_stale(folder / "compiled.yaml")
