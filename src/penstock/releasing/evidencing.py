@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from penstock.artifacts.verdict import Verdict
 from penstock.releasing.gates.evidence import Evidence
 from penstock.releasing.gates.judging import judge
 from penstock.releasing.gates.observations import Batch
 from penstock.releasing.planning.observed import Judged
-from penstock.releasing.port import Look
+from penstock.releasing.port import Conflict, Look, Unavailable
+from penstock.releasing.reading import GateReading
+from penstock.sdk import PenstockError
 
 
 class Observer(Protocol):
@@ -36,6 +39,7 @@ class EvidenceStore(Protocol):
         Raises:
             Conflict: Another controller has.
             Unavailable: It cannot be asked, or did not answer.
+            PenstockError: It cannot be kept at all (whoever named so many slices).
         """
         ...
 
@@ -54,6 +58,15 @@ class EvidenceJudge:
             return None
         before = self._store.load(look)
         after, readings = judge(look.spec.analysis, before, self._observer.batch(look, before))
-        if after != before:
-            self._store.keep(look, after)
+        try:
+            if after != before:
+                self._store.keep(look, after)
+        except (Conflict, Unavailable):
+            raise
+        except PenstockError as problem:
+            # What cannot be kept cannot count: the next look would count it again.
+            readings = tuple(
+                GateReading(gate=gate.name, verdict=Verdict.ERROR, text=f"its evidence cannot be kept: {problem}")
+                for gate in look.spec.analysis.gates
+            )
         return Judged(trial.number, step, readings)

@@ -21,7 +21,7 @@ from penstock.releasing.resource.spec import ModelReleaseSpec
 from penstock.releasing.resource.status import READINGS, HistoryEntry, ModelReleaseStatus, Phase
 
 _WARNINGS = ("RolledBack", "Paused", "Interrupted")
-_SOON_SECONDS, _LOOK_SECONDS, _REST_SECONDS = 1.0, 5.0, 300.0
+_SOON_SECONDS, _LOOK_SECONDS, _BAKE_SECONDS, _REST_SECONDS = 1.0, 5.0, 30.0, 300.0
 _RESTING = (Phase.STABLE, Phase.ROLLED_BACK)
 
 
@@ -126,6 +126,6 @@ def _again(spec: ModelReleaseSpec, before: ModelReleaseStatus, after: ModelRelea
     ):
         return _SOON_SECONDS
     if after.phase not in _RESTING:
-        return _LOOK_SECONDS
+        return _BAKE_SECONDS if after.phase is Phase.BAKING else _LOOK_SECONDS
     drained = after.quiet_since is not None
     return max(_SOON_SECONDS, min(_REST_SECONDS, spec.guardrails.drain_seconds)) if drained else _REST_SECONDS
