@@ -247,3 +247,41 @@ def test_the_command_answers_on_its_port_and_ends_cleanly(with_kserve: Cluster, 
     assert {"leads", "listens", "stops"} <= {line["message"] for line in lines}
     lease = json.loads(with_kserve.kubectl("get", "lease/penstock-controller", "-n", namespace, "-o", "json"))
     assert lease["spec"].get("holderIdentity", "") == "", "another may lead at once"
+
+
+@pytest.mark.slow
+def test_when_the_one_that_leads_is_killed_the_other_carries_the_release_on(
+    with_kserve: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    api = api_of(with_kserve)
+    kserve = FakeKServe(api, namespace)
+    with_kserve.apply(release("flights", namespace))
+    command = [Path(sys.executable).parent / "penstock", "controller", f"--namespace={namespace}", "--port=0"]
+    command += [f"--lease-namespace={namespace}"]
+    environment = {**os.environ, "KUBECONFIG": str(with_kserve.kubeconfig)}
+
+    def holder() -> str:
+        lease = LeaseObject(api, namespace).read()
+        return str(lease[0].get("holderIdentity")) if lease else ""
+
+    def phase() -> str:
+        kserve.step()
+        return str(((api.get(RELEASES, namespace, "flights") or {}).get("status") or {}).get("phase"))
+
+    logs = [(tmp_path / name).open("w") for name in ("one", "other")]
+    processes = [subprocess.Popen(command, stderr=log, env=environment) for log in logs]
+    try:
+        eventually(lambda: phase() == "Stable")
+        leader = next(each for each in processes if holder().endswith(f"-{each.pid}"))
+        other = next(each for each in processes if each is not leader)
+        leader.kill()
+        with_kserve.apply(release("flights", namespace, "two"))
+        eventually(lambda: phase() in ("WarmingUp", "Releasing"), every=0.5)
+        assert holder().endswith(f"-{other.pid}")
+        assert other.poll() is None
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(30)
+        for log in logs:
+            log.close()
