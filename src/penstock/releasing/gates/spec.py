@@ -17,6 +17,7 @@ from penstock.releasing.gates.source_spec import Source, SourceKind
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 FeatureName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][-A-Za-z0-9_. ]{0,99}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Rule = tuple[str, str]
 """A CEL rule over one part of the resource (`self`), and the sentence that a person reads who broke it."""
 
@@ -59,9 +60,9 @@ class Range(Part):
 
     CEL: ClassVar[tuple[Rule, ...]] = (("self.lowest < self.highest", "lowest must be below highest"),)
 
-    lowest: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    lowest: Finite = 0.0
     """Smallest value, in the metric's unit."""
-    highest: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    highest: Finite = 1.0
     """Greatest value, in the metric's unit."""
 
     @model_validator(mode="after")
@@ -83,7 +84,7 @@ class Slices(Part):
     """Features of which every value is a slice (`carrier`)."""
     only: tuple[Annotated[str, Field(pattern=r"^[^=]{1,100}=.{0,100}$")], ...] = ()
     """Single slices, as `feature=value`."""
-    limit: Annotated[int, Field(ge=1, le=200)] = 20
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
     """At most so many slices, those seen first; the error budget is shared among so many from the start."""
     multiplicity: Multiplicity = Multiplicity.EBH
     """How they share their half of the gate's error budget."""
@@ -121,6 +122,10 @@ class Gate(Part):
             "self.metric != 'business' || self.source.kind != 'predictionLog'",
             "a prediction log holds no business metric: take it from `labels`, joined by id, or from `prometheus`",
         ),
+        (
+            "!has(self.cuts) || self.cuts.isSorted() && self.cuts.all(one, self.cuts.exists_one(other, other == one))",
+            "cuts must ascend",
+        ),
     )
 
     name: Name
@@ -140,7 +145,10 @@ class Gate(Part):
     """For `quality` and `business`: between which values the metric lies."""
     higher_is_better: bool = False
     """For `quality` and `business`: whether more is better, as with revenue or accuracy. An error or a loss is not."""
-    cuts: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    cuts: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=19)] = (
+        *(0.1, 0.2, 0.3, 0.4, 0.5),
+        *(0.6, 0.7, 0.8, 0.9),
+    )
     """For `predictions`: at which values the two distributions are compared, ascending."""
     budget_share: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """Part of the release's error budget, relative to the other gates."""
@@ -154,7 +162,7 @@ class Gate(Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        quality, predictions, slices, business = (message for _, message in self.CEL)
+        quality, predictions, slices, business, ascending = (message for _, message in self.CEL)
         kind = self.source.kind
         if self.metric is Metric.QUALITY and kind is not SourceKind.LABELS:
             raise ValueError(quality)
@@ -164,8 +172,8 @@ class Gate(Part):
             raise ValueError(slices)
         if self.metric is Metric.BUSINESS and kind is SourceKind.PREDICTION_LOG:
             raise ValueError(business)
-        if list(self.cuts) != sorted(set(self.cuts)) or not self.cuts:
-            raise ValueError("cuts must ascend, and there must be one at least")
+        if list(self.cuts) != sorted(set(self.cuts)):
+            raise ValueError(ascending)
         return self
 
     @property
