@@ -47,6 +47,9 @@ def follow(
     Returns:
         How it went.
     """
+    store.get(name)
+    if not store.is_carried_out(name):
+        click.echo(f"nobody carries release {name} out now. Run: penstock serve {name}", err=True)
     if as_json:
         return _follow(store, name, _JsonLines(), seconds=seconds, forever=forever)
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":

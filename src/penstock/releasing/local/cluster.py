@@ -117,7 +117,7 @@ class LocalCluster:
         self._timelines: dict[str, Timeline] = {}
 
     def look(self, key: Key) -> Look | None:
-        """Read a release and everything of it."""
+        """Read a release and everything of it; and tell the gateway what it can do now of the route that stands."""
         stored = self._store.find(key.name)
         if stored is None:
             return None
