@@ -76,6 +76,9 @@ class Loop:
         except (PenstockError, OSError) as error:
             self._say(str(error))
             return _AGAIN_SECONDS
+        except Exception as error:  # whatever it is, the stable model goes on serving, and people are told
+            self._say(f"release {self._name} could not be looked at: {type(error).__name__}: {error}")
+            return _AGAIN_SECONDS
         self._trouble = ""
         return min(made.again_in_seconds, self._look_seconds) if made else self._look_seconds
 

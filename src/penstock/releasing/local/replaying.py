@@ -90,10 +90,10 @@ class Replay:
         room = asyncio.Semaphore(_CONNECTIONS)
         tasks: set[asyncio.Task[None]] = set()
         for number, (identity, message, label) in enumerate(self._messages()):
-            due = start + number / rate
-            if stop.is_set() or (seconds is not None and due - start >= seconds):
+            after = number / rate
+            if stop.is_set() or (seconds is not None and after >= seconds):
                 break
-            if (left := due - time.monotonic()) > 0:
+            if (left := start + after - time.monotonic()) > 0:
                 await asyncio.sleep(left)
             task = asyncio.create_task(self._send(message, room))
             tasks.add(task)
