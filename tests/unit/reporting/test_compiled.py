@@ -23,7 +23,11 @@ class Counting(Compiled):
         super().dump_bytecode(bucket)
 
     def render(self, source: str) -> str:
-        return Environment(loader=DictLoader({"page": source}), bytecode_cache=self).get_template("page").render(n=3)
+        return (
+            Environment(loader=DictLoader({"page": source}), bytecode_cache=self, autoescape=True)
+            .get_template("page")
+            .render(n=3)
+        )
 
 
 @pytest.fixture(autouse=True)
