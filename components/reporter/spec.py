@@ -39,6 +39,6 @@ SPEC = ComponentSpec(
         "infra_blessing": In(InfraBlessing, optional=True),
     },
     outputs={"report": Out(Report), "summary": Out(Summary)},
-    warm=("jinja2", "vl_convert"),
+    warm=("jinja2", "vl_convert", "penstock.reporting.run_page", "penstock.reporting.reading"),
     uses=("penstock.reporting",),
 )

@@ -26,5 +26,5 @@ SPEC = ComponentSpec(
     },
     outputs={"model": Out(Model)},
     uses=("penstock.training",),
-    warm=("tensorflow_transform", "keras"),
+    warm=("tensorflow_transform", "keras", "scipy.optimize"),
 )
