@@ -8,6 +8,7 @@ from penstock.sdk import BadInput, Context, main
 
 def run(context: Context[ReporterParams]) -> None:
     """Read, draw, write."""
+    from penstock.reporting import drawing_process
     from penstock.reporting.page import render
     from penstock.reporting.reading import read_findings
     from penstock.reporting.summary import summarize
@@ -20,8 +21,9 @@ def run(context: Context[ReporterParams]) -> None:
             given[name] = artifact
     if not given:
         raise BadInput("reporter was given nothing to report", f"Give it at least one of {', '.join(names)}")
-    title, findings = context.params.title, read_findings(parts(given))
-    context.output("report", Report).write_text(Report.main_file, render(view(title, findings)))
+    with drawing_process.ahead():
+        title, findings = context.params.title, read_findings(parts(given))
+        context.output("report", Report).write_text(Report.main_file, render(view(title, findings)))
     context.output("summary", Summary).write_text(Summary.main_file, summarize(title, findings))
 
 

@@ -28,18 +28,21 @@ def command(home: Path, run: str, pipeline: str, output: Path | None, open_brows
       penstock report latest flights
       penstock report flights-20260101T120000-0a1b --output report.html
     """
-    from penstock.viewing.run_view import report_page
+    from penstock.reporting import drawing_process
 
     if pipeline and run != "latest":
         raise click.UsageError("A PIPELINE goes with `latest` only.", click.get_current_context())
-    store = open_lineage(home)
-    if pipeline:
-        check_pipeline(store, pipeline)
-        run = store.runs(pipeline, limit=1)[0].run_id
-    record = store.run(run)
-    target = output or home / "reports" / f"{record.run_id}.html"
-    check_target(target, made=output is None)
-    page = report_page(store, record)
+    with drawing_process.ahead():
+        store = open_lineage(home)
+        if pipeline:
+            check_pipeline(store, pipeline)
+            run = store.runs(pipeline, limit=1)[0].run_id
+        record = store.run(run)
+        target = output or home / "reports" / f"{record.run_id}.html"
+        check_target(target, made=output is None)
+        from penstock.viewing.run_view import report_page
+
+        page = report_page(store, record)
     write_page(target, page)
     if as_json:
         print_json({"run": record.run_id, "report": str(target), "bytes": len(page.encode())})

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from penstock.reporting.drawing_process import picture
+
 Cell = str | int | float | None
 
 
@@ -64,7 +66,8 @@ _NOT_DRAWN = (
 def draw(chart: Chart, *, prefix: str = "chart") -> Figure:
     """Draw a chart.
 
-    The first of a process takes about 0.3 s, which is Vega's start; each further one 10 to 30 ms.
+    The first of a process takes about 0.3 s, which is Vega's start (`drawing_process` has it done meanwhile); each
+    further one 10 to 30 ms.
 
     Args:
         chart: What to draw.
@@ -74,10 +77,8 @@ def draw(chart: Chart, *, prefix: str = "chart") -> Figure:
         The picture with one text alternative; its marks tell their values when pointed at. Where Vega cannot make
         sense of what a damaged file held, a word about it: the figures stand beside it all the same.
     """
-    import vl_convert
-
     try:
-        svg = vl_convert.vegalite_to_svg(_printable(chart.spec))
+        svg = picture(_printable(chart.spec))
     except ValueError:
         return Figure(svg=_NOT_DRAWN.format(says=escape(chart.says)), chart=chart)
     return Figure(svg=tidy(svg, chart.says, prefix), chart=chart)
