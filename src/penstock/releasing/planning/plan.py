@@ -21,7 +21,8 @@ from penstock.releasing.resource.spec import ModelReleaseSpec
 from penstock.releasing.resource.status import READINGS, HistoryEntry, ModelReleaseStatus, Phase
 
 _WARNINGS = ("RolledBack", "Paused", "Interrupted")
-_SOON_SECONDS, _LOOK_SECONDS, _BAKE_SECONDS, _REST_SECONDS = 1.0, 5.0, 30.0, 300.0
+_SOON_SECONDS, _LOOK_SECONDS, _WAIT_SECONDS, _BAKE_SECONDS, _REST_SECONDS = 1.0, 5.0, 15.0, 30.0, 300.0
+_WAITING = (Phase.NEW, Phase.STARTING, Phase.PREPARING)
 _RESTING = (Phase.STABLE, Phase.ROLLED_BACK)
 
 
@@ -48,7 +49,7 @@ def plan(spec: ModelReleaseSpec, status: ModelReleaseStatus, observed: Observed,
     after = changed(after, conditions=conditions_of(spec, after, observed, now))
     is_new = after.history is not status.history
     told = tuple(_tell(each) for each in after.history if is_new and each not in status.history)
-    return Plan(after, (*actions_for(at, after), *told), _again(spec, before, after))
+    return Plan(after, (*actions_for(at, after), *told), _again(at, before, after))
 
 
 def _taken_in(status: ModelReleaseStatus, observed: Observed, now: datetime) -> ModelReleaseStatus:
@@ -112,20 +113,15 @@ def _tell(entry: HistoryEntry) -> Tell:
     return Tell("Warning" if entry.event in _WARNINGS else "Normal", entry.event, entry.text)
 
 
-def _again(spec: ModelReleaseSpec, before: ModelReleaseStatus, after: ModelReleaseStatus) -> float:
-    if (
-        before.phase is not after.phase
-        or after.route.seen != after.route.wanted
-        or after.phase
-        in (
-            Phase.NEW,
-            Phase.STARTING,
-            Phase.PREPARING,
-            Phase.ROLLING_BACK,
-        )
-    ):
+def _again(at: Moment, before: ModelReleaseStatus, after: ModelReleaseStatus) -> float:
+    """When to look again, should nobody tell before that something has changed."""
+    is_waited_for = after.phase in _WAITING or after.route.seen != after.route.wanted
+    if before.phase is not after.phase or after.phase is Phase.ROLLING_BACK:
         return _SOON_SECONDS
+    if is_waited_for and after.history:
+        # Soon at first, then ever more rarely: a thousand that start at once must not be asked for every second.
+        return min(_WAIT_SECONDS, max(_SOON_SECONDS, (at.now - after.history[-1].at).total_seconds() / 5))
     if after.phase not in _RESTING:
         return _BAKE_SECONDS if after.phase is Phase.BAKING else _LOOK_SECONDS
-    drained = after.quiet_since is not None
-    return max(_SOON_SECONDS, min(_REST_SECONDS, spec.guardrails.drain_seconds)) if drained else _REST_SECONDS
+    leaves = after.stable is not None and after.stable.twin.other in at.observed.twins
+    return max(_SOON_SECONDS, min(_REST_SECONDS, at.spec.guardrails.drain_seconds)) if leaves else _REST_SECONDS

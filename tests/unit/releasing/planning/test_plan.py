@@ -307,6 +307,24 @@ def test_the_status_shows_so_many_readings_and_the_worst_of_the_slices_among_the
     assert [one.slice for one in shown[:2]] == ["overall", "carrier=HA"]
 
 
+def test_what_is_waited_for_long_is_asked_for_ever_more_rarely_and_what_rests_hardly_ever() -> None:
+    story = Story(Nature(NEVER, NEVER, NEVER))
+
+    def again() -> float:
+        look = story.cluster.look(KEY)
+        return plan(look.spec, look.status, look.observed, at(story.world.now)).again_in_seconds
+
+    assert again() == 300
+    story.name("two")
+    assert again() == 1
+    story.look()
+    assert again() == 1
+    story.world.advance(50)
+    assert again() == 10
+    story.world.advance(60)
+    assert again() == 15
+
+
 def test_a_route_with_traffic_and_no_memory_of_what_has_it_is_left_alone() -> None:
     story = Story()
     look = story.cluster.look(KEY)
