@@ -85,7 +85,8 @@ class Source(Part):
     queries: Queries = Queries()
     """For `prometheus`: queries that replace those of the dialect."""
     labels: Annotated[str, Field(max_length=500)] = ""
-    """For `labels`: folder or URL of CSV or Parquet files, which may still grow."""
+    """For `labels`: folder or URL of CSV or Parquet files; only the last by name may grow. It must be there from the
+    beginning: put an empty table into it where no labels came yet."""
     id_column: Annotated[str, Field(min_length=1, max_length=100)] = "request_id"
     """For `labels`: column with the request's id."""
     value_column: Annotated[str, Field(min_length=1, max_length=100)] = "label"

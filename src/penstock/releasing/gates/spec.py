@@ -37,6 +37,8 @@ class Metric(StrEnum):
     """How differently the predictions are distributed: the greatest difference of the two cumulative shares."""
 
 
+DECILES = tuple(tenth / 10 for tenth in range(1, 10))
+"""Where the distributions of probabilities are compared."""
 DEFAULT_MARGINS: dict[Metric, float] = {
     Metric.ERROR_RATE: 0.01,
     Metric.LATENCY_QUANTILE: 0.15,
@@ -145,10 +147,7 @@ class Gate(Part):
     """For `quality` and `business`: between which values the metric lies."""
     higher_is_better: bool = False
     """For `quality` and `business`: whether more is better, as with revenue or accuracy. An error or a loss is not."""
-    cuts: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=19)] = (
-        *(0.1, 0.2, 0.3, 0.4, 0.5),
-        *(0.6, 0.7, 0.8, 0.9),
-    )
+    cuts: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=19)] = DECILES
     """For `predictions`: at which values the two distributions are compared, ascending."""
     budget_share: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """Part of the release's error budget, relative to the other gates."""

@@ -46,6 +46,9 @@ class LabelsSource:
         """See `Source`. All gates name the same columns: they read the same source."""
         state: dict[str, Any] = json.loads(cursor) if cursor else {"file": "", "rows": 0, "log": "", "waiting": {}}
         waited: dict[str, float] = state["waiting"]
+        if not self._log.is_dir():
+            problem = f"there is no prediction log {self._log} to join labels to"
+            return Seen(problems={gate.name: problem for gate in gates}, cursor=cursor)
         try:
             read, position = self._new_labels(gates[0], state["file"], state["rows"])
             files = log_files(self._log)

@@ -122,6 +122,17 @@ def test_a_file_without_the_columns_is_a_problem_and_loses_nothing(
     assert seen.cursor == cursor
 
 
+def test_labels_or_a_log_that_are_not_there_are_a_problem_and_an_empty_table_is_none(tmp_path: Path, log: Path) -> None:
+    missing = LabelsSource(str(tmp_path / "nowhere"), log).observe(ASKED, [ACCURACY], "")
+    assert "nowhere" in missing.problems["accuracy"]
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "0.csv").write_text("request_id,label\n")
+    assert _look(LabelsSource(str(folder), log), "").comparisons == ()
+    without = LabelsSource(str(folder), tmp_path / "no-log").observe(ASKED, [ACCURACY], "")
+    assert "no prediction log" in without.problems["accuracy"]
+
+
 def test_labels_that_shrank_are_a_problem(tmp_path: Path, log: Path) -> None:
     folder = tmp_path / "labels"
     folder.mkdir()
