@@ -79,8 +79,12 @@ class LabelsSource:
     def _new_labels(self, gate: Gate, file: str, rows: int) -> tuple[dict[str, float], tuple[str, int]]:
         """Labels by request, of rows that were not read yet; and how far that is."""
         place = at(self._labels)
+        names = place.files()
+        if not names:
+            # A folder that is named wrongly looks like this too: it must never pass for one where no labels came yet.
+            raise Unmeasurable(f"there are no label files at {self._labels}: put an empty table there until some come")
         found: dict[str, float] = {}
-        for name in place.files():
+        for name in names:
             if name < file or not (name or self._labels).endswith((".csv", ".parquet")):
                 continue
             ids, values = _columns(place.open(name), name or self._labels, gate)

@@ -45,6 +45,14 @@ def log(tmp_path: Path) -> Path:
     return folder
 
 
+def _folder(tmp_path: Path) -> Path:
+    """A folder of labels that holds an empty table."""
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "0.csv").write_text("request_id,label,dollars\n")
+    return folder
+
+
 def _look(source: LabelsSource, cursor: str, gate: Gate = ACCURACY) -> Seen:
     seen = source.observe(ASKED, [gate], cursor)
     assert not seen.problems
@@ -52,8 +60,7 @@ def _look(source: LabelsSource, cursor: str, gate: Gate = ACCURACY) -> Seen:
 
 
 def test_labels_are_joined_as_they_come(tmp_path: Path, log: Path) -> None:
-    folder = tmp_path / "labels"
-    folder.mkdir()
+    folder = _folder(tmp_path)
     source = LabelsSource(str(folder), log)
     (folder / "1.csv").write_text("request_id,label\n1,1\n")
     first = _look(source, "")
@@ -70,8 +77,7 @@ def test_labels_are_joined_as_they_come(tmp_path: Path, log: Path) -> None:
 
 
 def test_a_label_waits_for_its_answer_to_be_logged_but_not_for_ever(tmp_path: Path, log: Path) -> None:
-    folder = tmp_path / "labels"
-    folder.mkdir()
+    folder = _folder(tmp_path)
     source = LabelsSource(str(folder), log)
     cursor = _look(source, "").cursor
     rows = [f"other-{number},1" for number in range(MOST_WAITING + 10)] + ["8,1"]
@@ -84,8 +90,7 @@ def test_a_label_waits_for_its_answer_to_be_logged_but_not_for_ever(tmp_path: Pa
 
 
 def test_a_business_metric_counts_for_whom_the_route_chose(tmp_path: Path, log: Path) -> None:
-    folder = tmp_path / "labels"
-    folder.mkdir()
+    folder = _folder(tmp_path)
     source = LabelsSource(str(folder), log)
     cursor = _look(source, "", REVENUE).cursor
     table = pa.table({"request_id": ["1", "3", "4", "5"], "dollars": [4.0, 1.0, 9.0, 0.0]})
@@ -97,6 +102,8 @@ def test_a_business_metric_counts_for_whom_the_route_chose(tmp_path: Path, log: 
 
 
 def test_labels_may_lie_in_a_store(log: Path) -> None:
+    with fsspec.open("memory://labels-of-a-release/0.csv", "w") as stream:
+        stream.write("request_id,label\n")
     source = LabelsSource("memory://labels-of-a-release", log)
     cursor = _look(source, "").cursor
     with fsspec.open("memory://labels-of-a-release/1.csv", "w") as stream:
@@ -112,8 +119,7 @@ def test_labels_may_lie_in_a_store(log: Path) -> None:
 def test_a_file_without_the_columns_is_a_problem_and_loses_nothing(
     tmp_path: Path, log: Path, text: str, said: str
 ) -> None:
-    folder = tmp_path / "labels"
-    folder.mkdir()
+    folder = _folder(tmp_path)
     source = LabelsSource(str(folder), log)
     cursor = _look(source, "").cursor
     (folder / "1.csv").write_text(text)
@@ -125,17 +131,14 @@ def test_a_file_without_the_columns_is_a_problem_and_loses_nothing(
 def test_labels_or_a_log_that_are_not_there_are_a_problem_and_an_empty_table_is_none(tmp_path: Path, log: Path) -> None:
     missing = LabelsSource(str(tmp_path / "nowhere"), log).observe(ASKED, [ACCURACY], "")
     assert "nowhere" in missing.problems["accuracy"]
-    folder = tmp_path / "labels"
-    folder.mkdir()
-    (folder / "0.csv").write_text("request_id,label\n")
+    folder = _folder(tmp_path)
     assert _look(LabelsSource(str(folder), log), "").comparisons == ()
     without = LabelsSource(str(folder), tmp_path / "no-log").observe(ASKED, [ACCURACY], "")
     assert "no prediction log" in without.problems["accuracy"]
 
 
 def test_labels_that_shrank_are_a_problem(tmp_path: Path, log: Path) -> None:
-    folder = tmp_path / "labels"
-    folder.mkdir()
+    folder = _folder(tmp_path)
     source = LabelsSource(str(folder), log)
     (folder / "1.csv").write_text("request_id,label\n1,1\n2,1\n")
     cursor = _look(source, "").cursor
