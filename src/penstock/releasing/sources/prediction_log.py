@@ -1,9 +1,9 @@
 """The prediction log as a source: errors, latencies and predictions, with slices, and pairs while in shadow.
 
 The cursor is the name of the last file that was read. A request that both models answered is a pair for the error
-rate, also where its two answers ended up in neighbouring files. For latencies and for the distribution of predictions
-both answers are in their arms. That is sound as long as what is slow (high) for one model is not less likely to be so
-for the other: the expectation of the product of both bets is then at most the product of their expectations.
+rate, also where its two answers ended up in files some minutes apart. For latencies and for the distribution of
+predictions both answers are in their arms. That is sound as long as what is slow (high) for one model is not less
+likely to be so for the other: the expectation of the product of both bets is then at most that of independent ones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from penstock.releasing.sources.source import Asked, Seen
 from penstock.releasing.sources.tallying import Place, Sums
 from penstock.serving.prediction_log import log_files
 
+PATIENCE_FILES = 60
+"""For so many files an answer waits for that of the other model to the same request: two minutes of the gateway's."""
 BEGINNING = "!"
 """The cursor of a log without files: less than any name."""
 _BLIND = "KServe's logger tells neither of requests that failed nor of time: take errors and latencies from Prometheus"
@@ -38,7 +40,9 @@ class PredictionLogSource:
         if not cursor:
             newest = log_files(self._folder)[-1:]
             return Seen(cursor=newest[0].name if newest else BEGINNING)
-        earlier = [path for path in log_files(self._folder) if path.name <= cursor][-1:]
+        # Other halves are looked for as far back as a hanging candidate may answer late; only in shadow are there any.
+        earlier = [path for path in log_files(self._folder) if path.name <= cursor][-PATIENCE_FILES:]
+        earlier = earlier if asked.shadow else []
         files = log_files(self._folder, after=cursor)
         sums = {gate.name: Sums(gate.name, _edges(gate)) for gate in gates}
         only_answered = False
@@ -60,25 +64,27 @@ class PredictionLogSource:
 
 
 class _Unpaired:
-    """Answers whose other half may be in the next file."""
+    """Answers whose other half may be in a later file."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, bool], Answer] = {}
+        self._waiting: dict[tuple[str, bool], tuple[int, Answer]] = {}
+        self._files = 0
 
     def next_file(self, answers: Iterable[Answer]) -> list[tuple[Answer, Answer]]:
-        """The pairs, stable first, that are whole with one more file; what waited for longer is given up."""
-        here: dict[tuple[str, bool], Answer] = {}
+        """The pairs, stable first, that are whole with one more file; what waited for too long is given up."""
+        self._files += 1
         pairs = []
         for answer in answers:
             if answer.role == "canary":
                 continue
-            mine, other = (answer.request_id, answer.role == "shadow"), (answer.request_id, answer.role != "shadow")
-            found = here.pop(other, None) or self._waiting.pop(other, None)
+            is_shadow = answer.role == "shadow"
+            _, found = self._waiting.pop((answer.request_id, not is_shadow), (0, None))
             if found is None:
-                here[mine] = answer
+                self._waiting[answer.request_id, is_shadow] = self._files, answer
             else:
-                pairs.append((found, answer) if answer.role == "shadow" else (answer, found))
-        self._waiting = here
+                pairs.append((found, answer) if is_shadow else (answer, found))
+        oldest = self._files - PATIENCE_FILES
+        self._waiting = {key: each for key, each in self._waiting.items() if each[0] > oldest}
         return pairs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from penstock.releasing.gates.latency import EDGES_MS
 from penstock.releasing.gates.observations import Arm, Comparison, Histogram, Pairs
 from penstock.releasing.gates.spec import Gate
-from penstock.releasing.sources.prediction_log import BEGINNING, PredictionLogSource
+from penstock.releasing.sources.prediction_log import BEGINNING, PATIENCE_FILES, PredictionLogSource
 from tests.unit.releasing.sources.logs import ASKED, record, write
 
 LOG = {"kind": "predictionLog"}
@@ -90,12 +91,22 @@ def test_slices_come_from_the_features(tmp_path: Path) -> None:
 def test_answers_to_the_same_request_are_pairs_wherever_its_halves_are(tmp_path: Path) -> None:
     write(tmp_path, "1", [record("1"), record("1", "shadow", status_code=500), record("2"), record("3", "shadow")])
     write(tmp_path, "2", [record("2", "shadow", status_code=500), record("3", status_code=500), record("4")])
-    source = PredictionLogSource(tmp_path)
-    both = source.observe(ASKED, [ERRORS], BEGINNING).comparisons
-    assert both[0].paired == Pairs.binary(3, 2, 1)
-    later = source.observe(ASKED, [ERRORS], "1.parquet")
-    assert later.comparisons[0].paired == Pairs.binary(2, 1, 1), "the file before is looked into for the other halves"
-    assert later.cursor == "2.parquet"
+    write(tmp_path, "3", [record("4", "shadow", status_code=0, digest="", latency_ms=30_000.0)])
+    source, shadow = PredictionLogSource(tmp_path), replace(ASKED, shadow=True)
+    both = source.observe(shadow, [ERRORS], BEGINNING).comparisons
+    assert both[0].paired == Pairs.binary(4, 3, 1)
+    later = source.observe(shadow, [ERRORS], "1.parquet")
+    assert later.comparisons[0].paired == Pairs.binary(3, 2, 1), "files before are looked into for the other halves"
+    assert later.cursor == "3.parquet"
+
+
+def test_what_waits_for_its_other_half_is_given_up_at_last(tmp_path: Path) -> None:
+    write(tmp_path, "000", [record("late")])
+    for number in range(1, PATIENCE_FILES + 1):
+        write(tmp_path, f"{number:03}", [record(f"{number}")])
+    write(tmp_path, "999", [record("late", "shadow"), record(f"{PATIENCE_FILES}", "shadow")])
+    (comparison,) = PredictionLogSource(tmp_path).observe(replace(ASKED, shadow=True), [ERRORS], BEGINNING).comparisons
+    assert comparison.paired.count == 1
 
 
 def test_each_file_is_read_once_and_the_first_look_only_notes_where_the_log_ends(tmp_path: Path) -> None:
@@ -138,8 +149,6 @@ def test_a_file_that_is_no_log_is_a_problem_and_is_not_passed_over(tmp_path: Pat
 
 @pytest.mark.parametrize("text", ["not json", "7", "[]", "[7]", ""])
 def test_features_that_cannot_be_read_are_no_slice(tmp_path: Path, text: str) -> None:
-    from dataclasses import replace
-
     gate = ERRORS.model_copy(update={"slices": ERRORS.slices.model_copy(update={"every_value_of": ("carrier",)})})
     write(tmp_path, "1", [replace(record("1"), features=text)])
     assert [each.slice for each in _seen(tmp_path, gate)] == ["overall"]
