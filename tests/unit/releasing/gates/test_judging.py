@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 
 import pytest
 
@@ -275,3 +276,30 @@ class TestPredictions:
         reading = self._readings(*counts)
         assert reading.verdict is Verdict.FAILED
         assert reading.lower is not None and reading.lower > 0.1
+
+    def test_chance_alone_is_no_shift_where_the_usual_index_sees_one(self) -> None:
+        """Ten bins of 100 predictions each, looked at ten times: the population stability index often exceeds 0.1."""
+        gates = Gates(gates=(Gate(name="scores", metric="predictions", source={"kind": "predictionLog"}),))
+        shifted, failed = 0, 0
+        for seed in range(40):
+            drawn = random.Random(seed)  # noqa: S311
+            evidence, exceeded = Evidence(), False
+            for _ in range(10):
+                arms = []
+                for _ in range(2):
+                    bins = [0] * 10
+                    for _ in range(100):
+                        bins[int(10 * drawn.random())] += 1
+                    arms.append(bins)
+                exceeded |= _stability_index(*arms) > 0.1
+                both = (Histogram(gates.gates[0].cuts, tuple(bins)) for bins in arms)
+                evidence, (reading,) = judge(gates, evidence, Batch(comparisons=(Comparison("scores", *both),)))
+            shifted += exceeded
+            failed += reading.verdict is Verdict.FAILED
+        assert shifted > 30
+        assert failed == 0
+
+
+def _stability_index(one: list[int], other: list[int]) -> float:
+    shares = [[(count + 0.5) / (sum(bins) + 5) for count in bins] for bins in (one, other)]
+    return sum((there - here) * math.log(there / here) for here, there in zip(*shares, strict=True))
