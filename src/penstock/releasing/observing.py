@@ -40,6 +40,7 @@ class SourcesObserver:
             candidate=_served(look, candidate),
             namespace=look.key.namespace,
             shadow=trial.mirror_percent > 0,
+            stable_idle=trial.weight_percent >= 100,
         )
         return observe(look.spec.analysis, asked, trial.step, evidence, self._open)
 

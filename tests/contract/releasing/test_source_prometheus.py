@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -36,8 +38,9 @@ def target(server: tuple[str, Target]) -> Target:
 
 
 @pytest.fixture
-def source(server: tuple[str, Target]) -> PrometheusSource:
-    return PrometheusSource(server[0])
+def source(server: tuple[str, Target]) -> Iterator[PrometheusSource]:
+    with contextlib.closing(PrometheusSource(server[0])) as opened:
+        yield opened
 
 
 def _istio(workload: str, code: int, more: str = "", name: str = "istio_requests_total") -> str:
@@ -131,6 +134,17 @@ def test_a_candidate_without_requests_yet_is_no_problem_but_one_that_vanished_is
     assert fourth.comparisons[0].candidate == Arm.binary(3, 0), "what came while it was away is counted, once"
 
 
+def test_a_stable_that_vanished_is_a_problem_unless_it_has_no_traffic(source: PrometheusSource, target: Target) -> None:
+    target.show(_requests((9, 1), (5, 0)))
+    cursor = source.observe(ASKED, [ERRORS], "").cursor
+    target.show({series: value for series, value in _requests((9, 1), (8, 1)).items() if "fraud-a" not in series})
+    gone = source.observe(ASKED, [ERRORS], cursor)
+    assert gone.comparisons == () and "no series" in gone.problems["errors"]
+    idle = source.observe(replace(ASKED, stable_idle=True), [ERRORS], cursor)
+    assert not idle.problems
+    assert (idle.comparisons[0].stable, idle.comparisons[0].candidate) == (Arm(), Arm.binary(4, 1))
+
+
 def test_latency_comes_in_the_servers_own_buckets(source: PrometheusSource, target: Target) -> None:
     def shown(times: int) -> dict[str, float]:
         return _buckets("fraud-a-predictor", {"5": 10 * times, "25": 18 * times, "+Inf": 20 * times}) | _buckets(
@@ -182,10 +196,12 @@ def test_what_cannot_be_asked_is_said(source: PrometheusSource, target: Target) 
 
 
 def test_a_server_that_is_away_or_is_another_is_a_problem_of_every_gate_and_loses_nothing(target: Target) -> None:
-    away = PrometheusSource("http://127.0.0.1:1").observe(ASKED, [ERRORS, LATENCY], "{}")
+    with contextlib.closing(PrometheusSource("http://127.0.0.1:1")) as nobody:
+        away = nobody.observe(ASKED, [ERRORS, LATENCY], "{}")
     assert set(away.problems) == {"errors", "p99"} and "does not answer" in away.problems["errors"]
     assert away.cursor == "{}"
-    problems = PrometheusSource(target.url).observe(ASKED, [ERRORS], "").problems
+    with contextlib.closing(PrometheusSource(target.url)) as other:
+        problems = other.observe(ASKED, [ERRORS], "").problems
     assert "not as Prometheus does" in problems["errors"]
 
 

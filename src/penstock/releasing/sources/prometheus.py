@@ -60,6 +60,10 @@ class PrometheusSource:
         self._url, self._token_file = url.rstrip("/"), token_file
         self._client = client or httpx.Client(timeout=TIMEOUT_SECONDS)
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
     def observe(self, asked: Asked, gates: Sequence[Gate], cursor: str) -> Seen:
         """See `Source`. The first look only notes where the counters are."""
         before: dict[str, dict[str, float]] = json.loads(cursor) if cursor else {}
@@ -182,8 +186,10 @@ class _Look:
         promql = promql.replace("$workload", workload).replace("$namespace", asked.namespace)
         key = f"{gate.name}/{role}/{name}"
         now, before = self._server.query(promql, self._moment), self._before.get(key)
-        # No series of the stable: nothing is scraped. None of the candidate: perhaps no request yet. No errors: good.
-        if not now and name != "errors" and (role == "stable" or before):
+        # No series of the stable: nothing is scraped, unless it has no traffic now. None of the candidate: it may have
+        # had no request yet. None of errors: there were none.
+        missing = not asked.stable_idle if role == "stable" else bool(before)
+        if not now and name != "errors" and missing:
             raise Unmeasurable(f"Prometheus has no series for {promql}")
         short = {labels: hashlib.sha256(labels.encode()).hexdigest()[:16] for labels in now}
         # A series that is away for a while must not be counted anew from 0 when it comes back.

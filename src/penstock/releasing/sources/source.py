@@ -33,6 +33,8 @@ class Asked:
     """The namespace that both run in."""
     shadow: bool = False
     """Whether the candidate gets a copy of the traffic now."""
+    stable_idle: bool = False
+    """Whether all traffic goes to the candidate now, so that nothing is to be seen of the stable."""
 
 
 @dataclass(frozen=True)
