@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -54,7 +55,9 @@ def bundles(tmp_path_factory):
 def serving(bundles, tmp_path_factory):
     """Bundle `one` on `a` for everybody, `two` on `b` beside it."""
     said = []
-    options = ServingOptions("small", port=0, log_file_seconds=0.2, waiting_seconds=120)
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        grpc_port = found.getsockname()[1]
+    options = ServingOptions("small", port=0, grpc_port=grpc_port, log_file_seconds=0.2, waiting_seconds=120)
     with LocalServing(PROGRAMS, tmp_path_factory.mktemp("serving"), options, tell=said.append) as both:
         both.start("a", bundles["one"])
         both.start("b", bundles["two"])
@@ -110,6 +113,30 @@ def test_a_killed_gateway_comes_back_with_its_route(serving, bundles):
     until(lambda: serving.state()["gateway"]["pid"] != pid)
     assert ask(serving) == bundles["two"].digest
     assert serving.gateway.state()["route"] == Route(stable="b", candidate="a").model_dump()
+
+
+def ask_grpc(serving, request_id, rows, model="small"):
+    address = f"127.0.0.1:{serving.options.grpc_port}"
+    command = [str(PYTHON), "-m", "tests.servers.grpc_client", address, request_id, model, json.dumps(rows)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_grpc_follows_the_route_and_is_logged(serving, bundles):
+    serving.set_route(Route(stable="a", candidate="b", canary_percent=100, step="all"))
+    answer = ask_grpc(serving, "by-grpc", ROWS)
+    assert answer["scores"] == pytest.approx([score_by_hand(row) for row in ROWS], abs=1e-6)
+    assert answer["metadata"]["penstock-bundle"] == bundles["two"].digest
+    assert answer["metadata"]["x-request-id"] == "by-grpc"
+    assert answer["ready"]
+    until(lambda: [r for r in read_predictions(log_files(serving.log_folder)) if r.request_id == "by-grpc"])
+    (record,) = [r for r in read_predictions(log_files(serving.log_folder)) if r.request_id == "by-grpc"]
+    assert (record.protocol, record.model_name, record.role, record.rows) == ("grpc", "small", "canary", len(ROWS))
+    assert [score for (score,) in record.scores] == pytest.approx(answer["scores"])
+    assert record.feature_rows()[0] == ROWS[0]
+    wrong = ask_grpc(serving, "wrong", ROWS, model="other")
+    assert wrong["code"] == "NOT_FOUND"
 
 
 def test_what_is_on_the_route_is_not_stopped(serving):

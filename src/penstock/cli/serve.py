@@ -33,6 +33,7 @@ _FOLLOW_SECONDS = 2.0
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
+@click.option("--grpc-port", type=click.IntRange(1, 65535), help="Answer gRPC (V2), too, on this port.")
 @click.option(
     "--processes",
     default=1,
@@ -49,15 +50,17 @@ def command(
     folder: Path | None,
     host: str,
     port: int,
+    grpc_port: int | None,
     processes: int,
     follow: bool,
     as_json: bool,
 ) -> None:
     """Serve the bundle that PIPELINE pushed last, or any --bundle, in KServe's model server behind a gateway.
 
-    Speaks KServe's V1 and V2 REST protocols. A model server that dies is started again, and its requests are answered.
-    Every answer names its request (x-request-id) and the bundle that gave it (penstock-bundle). What was asked and
-    answered is in Parquet files under --home, in serving/NAME/predictions. Ctrl-C answers what was asked, and ends it.
+    Speaks KServe's V1 and V2 REST protocols, and gRPC with --grpc-port. A model server that dies is started again, and
+    its requests are answered. Every answer names its request (x-request-id) and the bundle that gave it
+    (penstock-bundle). What was asked and answered is in Parquet files under --home, in serving/NAME/predictions. Ctrl-C
+    answers what was asked, and ends it.
 
     A release of the same name (penstock release apply) is carried out here, and says from then on what serves.
 
@@ -83,7 +86,7 @@ def command(
     name = pipeline or (bundle.name if bundle else "")
     if bundle and is_begun(releases, name):
         bundle, released = None, True
-    options = ServingOptions(model_name=name, host=host, port=port)
+    options = ServingOptions(model_name=name, host=host, port=port, grpc_port=grpc_port)
     state = home / "serving" / name
     with _told_to_end() as end, LocalServing(_programs(state), state, options, tell=_say) as serving:
         if bundle:

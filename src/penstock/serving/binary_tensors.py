@@ -63,7 +63,7 @@ def read_request(body: bytes, header_length: str) -> tuple[dict[str, Any], list[
         size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
         if type(size) is not int or not 0 <= size <= len(body) - offset:
             raise BadRequest(f"input {name!r} has neither data nor a binary_data_size that the body holds")
-        tensors.append(Tensor(name, datatype, shape, _array(name, datatype, body[offset : offset + size])))
+        tensors.append(Tensor(name, datatype, shape, array_of(name, datatype, body[offset : offset + size])))
         offset += size
     return header, tensors
 
@@ -76,7 +76,20 @@ def _is_shape(value: object) -> bool:
     return isinstance(value, list) and all(type(size) is int for size in value)
 
 
-def _array(name: str, datatype: str, data: bytes) -> npt.NDArray[Any]:
+def array_of(name: str, datatype: str, data: bytes) -> npt.NDArray[Any]:
+    """Read a tensor's bytes, row-major and little-endian.
+
+    Args:
+        name: The tensor's name, for messages.
+        datatype: Its datatype in the V2 protocol.
+        data: Its bytes.
+
+    Returns:
+        Shape (values,); of `BYTES` an array of objects that are bytes.
+
+    Raises:
+        BadRequest: The datatype is not taken, or the bytes are no whole number of values (client).
+    """
     if datatype == "BYTES":
         return _byte_strings(name, data)
     if datatype not in _DTYPES:

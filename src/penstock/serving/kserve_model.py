@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from kserve import InferOutput, InferRequest, InferResponse, Model
+from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model
 from kserve.errors import InvalidInput
 from kserve.model_repository import ModelRepository
 from kserve.protocol.dataplane import DataPlane
@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from penstock.artifacts.features import FeatureType
 from penstock.serving.answering import Answered, Answering, Reader
-from penstock.serving.binary_tensors import read_request
+from penstock.serving.binary_tensors import array_of, read_request
 from penstock.serving.counting import COUNTS
 from penstock.serving.predictor import SCORE
 from penstock.serving.requests import V2_DATATYPES, BadRequest, Columns, Tensor, columns_of_rows, columns_of_tensors
@@ -110,15 +110,17 @@ class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
             if isinstance(payload, BinaryRequest):
                 return columns_of_tensors(payload.tensors, raw, max_rows=self._max_rows)
             if request is not None:
-                tensors = [Tensor(i.name, i.datatype, i.shape, i.data) for i in request.inputs]
+                tensors = [Tensor(i.name, i.datatype, i.shape, _data(i, request)) for i in request.inputs]
                 return columns_of_tensors(tensors, raw, max_rows=self._max_rows)
             return columns_of_rows(payload, raw, max_rows=self._max_rows)
 
         try:
             return _Batch(read(self._loaded.predictor.raw), request, read)
-        except BadRequest:
+        except BadRequest as error:
             instead = self._loaded.for_bad_input(_rows_of(payload, self._max_rows), read)
             if instead is None:
+                if request is not None and request.from_grpc:
+                    raise InvalidInput(str(error)) from None  # the kind that KServe's gRPC service takes for a mistake
                 raise
             return _Batch(None, request, read, instead)
 
@@ -142,7 +144,11 @@ class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
         scores = answered.scores
         if payload.request is None:
             return {"predictions": [{SCORE: value} for value in _plain(scores)]}
-        output = InferOutput(SCORE, list(scores.shape), "FP32", scores)
+        if payload.request.from_grpc:
+            output = InferOutput(SCORE, list(scores.shape), "FP32")
+            output.set_data_from_numpy(scores, binary_data=True)  # KServe cannot do it itself for more than one value
+        else:
+            output = InferOutput(SCORE, list(scores.shape), "FP32", scores)
         return InferResponse(
             payload.request.id or generate_uuid(),
             self.name,
@@ -176,6 +182,15 @@ def _plain(scores: npt.NDArray[np.float32]) -> list[Any]:
     suppressed = np.isnan(scores[:, 0])
     values = (scores if scores.shape[1] > 1 else scores[:, 0]).tolist()
     return [None if gone else v for v, gone in zip(values, suppressed, strict=True)] if suppressed.any() else values
+
+
+def _data(tensor: InferInput, request: InferRequest) -> Any:
+    """A tensor's values: as JSON has them, or as arrays where they came over gRPC."""
+    if not request.from_grpc:
+        return tensor.data
+    if tensor._raw_data is not None:
+        return array_of(tensor.name, tensor.datatype, tensor._raw_data)
+    return np.array(tensor.data, dtype=object if tensor.datatype == "BYTES" else None)
 
 
 def _rows_of(payload: Any, max_rows: int) -> int:

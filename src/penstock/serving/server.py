@@ -8,6 +8,7 @@ say. A model that cannot be served ends it with one line on standard error and e
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import re
@@ -22,11 +23,15 @@ from penstock.serving.parent import end_with_stdin
 from penstock.serving.requests import MAX_ROWS
 
 if TYPE_CHECKING:
+    import uvicorn
+    from kserve import ModelServer
+
     from penstock.serving.kserve_model import Serves
 
 DEFAULT_HOST = "0.0.0.0"  # noqa: S104  # in a pod, KServe's proxies come from outside
 _APP = "kserve.model_server:app"
 _BACKLOG = 2048
+_GRPC_ENDING_SECONDS = 10.0
 _MODEL_REFUSED = 3
 _INTERRUPTED = 130
 
@@ -62,6 +67,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--model-name", default="model", help="the name in the URL; letters, digits, '.', '_', '-'")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on")
+    parser.add_argument("--grpc", metavar="HOST:PORT", help="the address to answer gRPC on (V2); none without")
     parser.add_argument(
         "--host", default=DEFAULT_HOST, help="the address to listen on; 127.0.0.1 for this machine only"
     )
@@ -77,6 +83,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("--model-name must be letters, digits, '.', '_' and '-'")
     if options.workers < 1 or options.max_rows < 1:
         parser.error("--workers and --max-rows must be at least 1")
+    if options.workers > 1 and options.grpc is not None:
+        parser.error("--grpc is for one worker")
     if options.workers > 1 and (options.host != DEFAULT_HOST or options.fd is not None):
         parser.error("several workers listen on every address: --host and --fd are for one worker")
     for option, folder in (("--model-dir", options.model_dir), ("--fallback-dir", options.fallback_dir)):
@@ -124,7 +132,28 @@ def _serve(options: argparse.Namespace, listening: socket.socket | None) -> None
     server.register_model(model)
     rest = RESTServer(_APP, server.dataplane, server.model_repository_extension, options.port)
     rest.create_application()
-    uvicorn.Server(rest.config).run(sockets=[listening])
+    answering = uvicorn.Server(rest.config)
+    if options.grpc is None:
+        answering.run(sockets=[listening])
+        return
+    with asyncio.Runner(loop_factory=rest.config.get_loop_factory()) as runner:
+        try:
+            runner.run(_serve_both(answering, listening, server, options))
+        except OSError as error:
+            _fail(1, str(error))  # the port for gRPC, which another process was quicker to take
+
+
+async def _serve_both(
+    answering: uvicorn.Server, listening: socket.socket, server: ModelServer, options: argparse.Namespace
+) -> None:
+    """REST and gRPC in one event loop: both end when REST is told to."""
+    from penstock.serving.bundle import digest_of
+    from penstock.serving.kserve_grpc import start_grpc
+
+    digest = digest_of(options.model_dir.resolve())
+    grpc = await start_grpc(options.grpc, server.dataplane, server.model_repository_extension, digest)
+    await answering.serve(sockets=[listening])
+    await grpc.stop(_GRPC_ENDING_SECONDS)
 
 
 def _serves(options: argparse.Namespace) -> Serves:

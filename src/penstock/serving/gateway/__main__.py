@@ -10,12 +10,13 @@ import argparse
 import asyncio
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from penstock.serving.gateway.admin import Admin
 from penstock.serving.gateway.forwarding import Forwarder, Patience, State
@@ -25,6 +26,9 @@ from penstock.serving.gateway.metrics import Metrics
 from penstock.serving.gateway.recorder import Recorder, RecorderLimits
 from penstock.serving.parent import end_with_stdin
 from penstock.serving.unix_sockets import with_short_path
+
+if TYPE_CHECKING:
+    from penstock.serving.gateway.grpc_proxy import GrpcProxy
 
 _BACKLOG = 2048
 _SWEEP_SECONDS = 1.0
@@ -36,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Serve until SIGTERM or SIGINT."""
     options = _parse(sys.argv[1:] if argv is None else argv)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two connections for each request that is being answered
     if options.end_with_stdin:
         end_with_stdin()
     listening = _listen(options)
@@ -43,7 +49,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(options, listening, admin))
+        try:
+            runner.run(_serve(options, listening, admin))
+        except OSError as error:
+            _fail(str(error))
     sys.exit(0)
 
 
@@ -54,6 +63,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen on")
     parser.add_argument("--fd", type=int, help="a listening socket's file descriptor, instead of host and port")
+    parser.add_argument("--grpc", metavar="HOST:PORT", help="the address to answer gRPC on; none without")
     parser.add_argument("--admin", type=Path, required=True, help="the Unix socket on which the route is set")
     parser.add_argument("--log", type=Path, help="the folder of the prediction log; none without")
     parser.add_argument("--log-file-seconds", type=float, default=2.0, help="how long a file of the log is open")
@@ -110,12 +120,19 @@ async def _serve(options: argparse.Namespace, listening: socket.socket, admin_so
         await loop.create_server(lambda: Connection(public), sock=listening, backlog=_BACKLOG),
         await loop.create_unix_server(lambda: Connection(private), sock=admin_socket),
     ]
+    grpc_server = proxy = None
+    if options.grpc is not None:
+        from penstock.serving.gateway.grpc_proxy import start_proxy
+
+        grpc_server, proxy = await start_proxy(options.grpc, forwarder, options.answer_seconds)
     gc.collect()
     gc.freeze()  # what is imported stays: the collector need not look at it in the middle of a request
-    sweeping = loop.create_task(_sweep(public, forwarder))
+    sweeping = loop.create_task(_sweep(public, forwarder, proxy))
     await stop.wait()
     public.stopping = True
     servers[0].close()
+    if grpc_server is not None:
+        await grpc_server.stop(options.answer_seconds)
     while public.connections:
         public.sweep()
         await asyncio.sleep(0.02)
@@ -143,13 +160,15 @@ def _public(forwarder: Forwarder, metrics: Metrics) -> Handler:
     return handle
 
 
-async def _sweep(public: Serving, forwarder: Forwarder) -> None:
+async def _sweep(public: Serving, forwarder: Forwarder, proxy: GrpcProxy | None) -> None:
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         public.sweep()
         for backend in forwarder.state.backends.values():
             for endpoint in backend.endpoints:
                 endpoint.sweep()
+        if proxy is not None:
+            await proxy.forget()
 
 
 def _fail(message: str) -> NoReturn:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -36,6 +37,8 @@ class BackendSpec(BaseModel):
     """The digest of its bundle."""
     addresses: tuple[str, ...] = Field(min_length=1)
     """Where its processes listen, as `host:port`."""
+    grpc_addresses: tuple[str, ...] = ()
+    """Where they answer gRPC, in the same order; empty where they do not."""
 
 
 class Admin:
@@ -101,12 +104,14 @@ class Admin:
         return json_answer(200, self.describe())
 
     def _add(self, name: str, spec: BackendSpec) -> Answer:
+        if spec.grpc_addresses and len(spec.grpc_addresses) != len(spec.addresses):
+            return say(400, "grpc_addresses: there must be one for each address, or none")
         addresses = []
-        for address in spec.addresses:
+        for address, grpc_address in zip_longest(spec.addresses, spec.grpc_addresses, fillvalue=""):
             host, _, port = address.rpartition(":")
             if not host or not port.isdigit() or int(port) > 65535:
                 return say(400, f"addresses: {address!r} is not host:port")
-            addresses.append((host, int(port)))
+            addresses.append((host, int(port), grpc_address))
         known = self._state.backends
         known[name] = make_backend(name, spec.digest, addresses, self._forwarder, known)
         self._forwarder.changed()

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import orjson
 
+from penstock.artifacts.features import MISSING
 from penstock.serving.binary_tensors import read_request
+from penstock.serving.gateway.grpc_messages import read_infer_request, read_infer_response
 from penstock.serving.gateway.messages import FALLBACK, RULES, Answer, Request
 from penstock.serving.gateway.routing import Assigned
 from penstock.serving.prediction_log import NO_ANSWER, Prediction, Role, Scores
@@ -51,18 +53,26 @@ def describe(exchange: Exchange) -> Prediction:
     """Say what an exchange was, as the prediction log wants it."""
     request, answer = exchange.request, exchange.answer
     protocol, model_name = request.model()
-    rows = _features(request, protocol)
+    if protocol == "grpc":
+        model_name, rows = _grpc_features(request)
+    else:
+        rows = _features(request, protocol)
     scores: Scores = ()
     fallback = reason = error = ""
     fired: tuple[str, ...] = ()
     if answer is None:
         error = exchange.error
     elif answer.status == 200:
-        scores = _scores(answer, protocol)
-        fired = tuple(name for name in answer.header(RULES).decode("latin-1").split(",") if name)
-        fallback, _, reason = answer.header(FALLBACK).decode("latin-1").partition(";")
+        said = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
+        if protocol == "grpc":
+            scores, in_body = _grpc_scores(answer)
+            said |= in_body
+        else:
+            scores = _scores(answer, protocol)
+        fired = tuple(name for name in said.get(RULES.decode(), "").split(",") if name)
+        fallback, _, reason = said.get(FALLBACK.decode(), "").partition(";")
     else:
-        error = _error(answer)
+        error = answer.body.decode("utf-8", "replace") if protocol == "grpc" else _error(answer)
     return Prediction(
         request_id=request.id,
         time=datetime.fromtimestamp(request.time_seconds, UTC),
@@ -109,6 +119,24 @@ def _features(request: Request, protocol: str) -> list[dict[str, Any]]:
         return []
 
 
+def _grpc_features(request: Request) -> tuple[str, list[dict[str, Any]]]:
+    if len(request.body) > LOGGED_BYTES:
+        return "", []
+    try:
+        name, tensors = read_infer_request(request.body)
+        columns = {tensor: _plain(values) for tensor, values in tensors.items()}
+        return name, [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    except ValueError:
+        return "", []
+
+
+def _grpc_scores(answer: Answer) -> tuple[Scores, dict[str, str]]:
+    try:
+        return read_infer_response(answer.body) if len(answer.body) <= LOGGED_BYTES else ((), {})
+    except ValueError:
+        return (), {}
+
+
 def _plain(data: Any) -> list[Any]:
     """A tensor's values as JSON has them: flat, text as text, missing as null."""
     values = data.tolist() if isinstance(data, np.ndarray) else data
@@ -119,7 +147,7 @@ def _plain(data: Any) -> list[Any]:
 def _value(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if value == MISSING["int"] or (isinstance(value, float) and math.isnan(value)) else value
 
 
 def _scores(answer: Answer, protocol: str) -> Scores:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from penstock.serving.gateway.recorder import Recorder
     from penstock.serving.prediction_log import Role
 
+Ask = Callable[[Endpoint, bool], Awaitable[Answer]]
+"""Asks one process, as a shadow or not, and raises `NoAnswer`."""
 _BROKEN_MOST = 2
 """So many tries may break off in the middle."""
 _NOT_READY = 503
@@ -83,28 +85,41 @@ class Forwarder:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def handle(self, request: Request) -> Answer:
-        """Answer one request."""
+    async def handle(self, request: Request, ask: Ask | None = None) -> Answer:
+        """Answer one request.
+
+        Args:
+            request: The request.
+            ask: Asks one process of a model server; over HTTP when None.
+        """
         request.identify()
         self.in_flight += 1
         begun = time.perf_counter()
         try:
-            answer = await self._lead(request)
+            answer = await self._lead(request, ask or self._over_http(request))
         finally:
             self.in_flight -= 1
         answer.headers.append((REQUEST_ID, request.id.encode()))
         self._metrics.answered(answer.status, time.perf_counter() - begun)
         return answer
 
-    async def _lead(self, request: Request) -> Answer:
+    def _over_http(self, request: Request) -> Ask:
         data = request.encode()
+        seconds = self._patience.answer_seconds
+
+        async def ask(endpoint: Endpoint, shadow: bool) -> Answer:
+            return await endpoint.ask(request.encode(shadow=True) if shadow else data, seconds)
+
+        return ask
+
+    async def _lead(self, request: Request, ask: Ask) -> Answer:
         repeatable = request.may_be_repeated()
         end = time.monotonic() + self._patience.waiting_seconds
         attempts = broken = 0
         why = "none is up"
         mirrored = False
         while True:
-            led = self._led(request, data)
+            led = self._led(request, ask)
             if led.choice.shadow and not mirrored and request.model()[0]:
                 mirrored = True
                 self._mirror(led)
@@ -122,12 +137,12 @@ class Forwarder:
                 return say(503, f"no model server answers ({why}); try again later")
             await self._wait(left)
 
-    def _led(self, request: Request, data: bytes) -> _Led:
+    def _led(self, request: Request, ask: Ask) -> _Led:
         """What the route says of a request now; before there is one, nobody answers."""
         route = self.state.route
         if route is None:
-            return _Led(request, data, Choice("stable", (), ""), "", 0)
-        return _Led(request, data, choose(request.id, route), route.step, self.state.revision)
+            return _Led(request, ask, Choice("stable", (), ""), "", 0)
+        return _Led(request, ask, choose(request.id, route), route.step, self.state.revision)
 
     def _tries(self, choice: Choice) -> list[tuple[Backend, Endpoint]]:
         backends = [found for name in choice.backends if (found := self.state.backends.get(name)) is not None]
@@ -148,7 +163,7 @@ class Forwarder:
         role: Role = "stable" if backend.name == led.stable else "canary"
         begun = time.perf_counter()
         try:
-            answer = await endpoint.ask(led.data, self._patience.answer_seconds)
+            answer = await led.ask(endpoint, False)
         except NoAnswer as error:
             if error.sent:
                 seconds = time.perf_counter() - begun
@@ -190,7 +205,7 @@ class Forwarder:
         answer: Answer | None = None
         why = digest = ""
         try:
-            answer = await endpoints[0].ask(led.request.encode(shadow=True), self._patience.answer_seconds)
+            answer = await led.ask(endpoints[0], True)
             digest = self._digest(answer, backend)
         except NoAnswer as error:
             why = str(error)
@@ -207,7 +222,7 @@ class _Led:
     """A request on its way, with what the route said of it."""
 
     request: Request
-    data: bytes
+    ask: Ask
     choice: Choice
     step: str
     revision: int
@@ -246,11 +261,22 @@ class _Led:
 
 
 def make_backend(
-    name: str, digest: str, addresses: list[tuple[str, int]], forwarder: Forwarder, known: Mapping[str, Backend]
+    name: str, digest: str, addresses: list[tuple[str, int, str]], forwarder: Forwarder, known: Mapping[str, Backend]
 ) -> Backend:
-    """A backend of these processes; those that it had before keep their connections."""
-    before = {(e.host, e.port): e for e in known[name].endpoints} if name in known else {}
-    kept = [before.pop(a) if a in before else Endpoint(*a, on_change=forwarder.changed) for a in addresses]
+    """A backend of these processes; those that it had before keep their connections.
+
+    Args:
+        name: Its name.
+        digest: The digest of its bundle.
+        addresses: Host, port, and the address for gRPC or an empty one, of each process.
+        forwarder: Told when one of them is there.
+        known: The backends that there are.
+    """
+    before = {(e.host, e.port, e.grpc_address): e for e in known[name].endpoints} if name in known else {}
+    kept = []
+    for host, port, grpc_address in addresses:
+        same = before.pop((host, port, grpc_address), None)
+        kept.append(same or Endpoint(host, port, forwarder.changed, grpc_address=grpc_address))
     for gone in before.values():
         gone.close()
     return Backend(name, digest, kept)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import http
 import json
+import random
 import re
-import uuid
 from dataclasses import dataclass
 
 Headers = list[tuple[bytes, bytes]]
@@ -24,7 +24,10 @@ _HOP_BY_HOP = frozenset(
 """Headers that speak of one connection and are never passed on (RFC 9110, section 7.6.1); bodies are sent whole."""
 _OURS = frozenset((b"content-length", REQUEST_ID, EVENT_ID, SHADOW))
 _ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+GRPC_INFER = b"/inference.GRPCInferenceService/ModelInfer"
+"""The method of KServe's gRPC service that predicts."""
 _PREDICT = re.compile(rb"/v1/models/([^/:?]+):predict|/v2/models/([^/?]+)(?:/versions/[^/?]+)?/infer")
+_IDS = random.Random()  # noqa: S311  # ids are no secrets, and asking the kernel for each takes a while
 _REASONS = {status.value: status.phrase.encode() for status in http.HTTPStatus}
 
 
@@ -48,10 +51,15 @@ class Request:
     def identify(self) -> None:
         """Take the client's id where it gave a sound one, else make one."""
         given = (self.header(EVENT_ID) or self.header(REQUEST_ID)).decode("latin-1")
-        self.id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        self.id = given if _ID.fullmatch(given) else f"{_IDS.getrandbits(128):032x}"
 
     def model(self) -> tuple[str, str]:
-        """The protocol and the model's name where it asks for a prediction; else two empty words."""
+        """The protocol and the model's name where it asks for a prediction; else two empty words.
+
+        The name that a gRPC request asks for is in its body: empty here.
+        """
+        if self.target == GRPC_INFER:
+            return "grpc", ""
         found = _PREDICT.fullmatch(self.target.partition(b"?")[0]) if self.method == b"POST" else None
         if found is None:
             return "", ""

@@ -126,13 +126,20 @@ class Endpoint:
         host: Its address.
         port: Its port.
         on_change: Called when it is there.
+        grpc_address: Where it answers gRPC, as `host:port`; empty where it does not.
         max_answer_bytes: The longest answer that is taken [bytes].
     """
 
     def __init__(
-        self, host: str, port: int, on_change: Callable[[], None], max_answer_bytes: int = 64 * 1024 * 1024
+        self,
+        host: str,
+        port: int,
+        on_change: Callable[[], None],
+        *,
+        grpc_address: str = "",
+        max_answer_bytes: int = 64 * 1024 * 1024,
     ) -> None:
-        self.host, self.port = host, port
+        self.host, self.port, self.grpc_address = host, port, grpc_address
         self.up = False
         """Whether it is there, for all we know."""
         self.in_flight = 0

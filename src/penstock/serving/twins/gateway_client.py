@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -47,13 +48,25 @@ class GatewayClient:
         """
         return self._ask("PUT", "/route", route.model_dump(mode="json"))
 
-    def set_backend(self, name: str, digest: str, addresses: list[str]) -> dict[str, Any]:
+    def set_backend(
+        self, name: str, digest: str, addresses: Sequence[str], grpc_addresses: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Name a backend, or say where its processes are now.
+
+        Args:
+            name: The backend's name.
+            digest: The digest of its bundle.
+            addresses: Where its processes listen, as `host:port`.
+            grpc_addresses: Where they answer gRPC, in the same order; empty where they do not.
 
         Raises:
             GatewayAway: It does not answer (try again).
         """
-        return self._ask("PUT", f"/backends/{name}", {"digest": digest, "addresses": addresses})
+        return self._ask(
+            "PUT",
+            f"/backends/{name}",
+            {"digest": digest, "addresses": [*addresses], "grpc_addresses": [*grpc_addresses]},
+        )
 
     def remove_backend(self, name: str) -> dict[str, Any]:
         """Take a backend away, once it has answered what it was asked; harmless where there is none.

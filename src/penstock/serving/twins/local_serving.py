@@ -46,19 +46,27 @@ class ServingOptions:
     """The address that the gateway listens on."""
     port: int = 8080
     """The port that the gateway listens on; 0 for any free one."""
+    grpc_port: int | None = None
+    """The port that the gateway answers gRPC on; None for none."""
     log_file_seconds: float = 2.0
     """How long a file of the prediction log is open [s]: until then nobody can read it."""
     waiting_seconds: float = 60.0
     """How long a request waits for a model server that is being started again [s]."""
 
 
+@dataclass(frozen=True)
+class _Ports:
+    rest: int
+    grpc: int | None
+
+
 @dataclass
 class _Twin:
     bundle: Bundle
     servers: list[Supervised]
-    ports: dict[int, int]
-    """Port by the number of the server."""
-    announced: list[str] = field(default_factory=list)
+    ports: dict[int, _Ports]
+    """By the number of the server."""
+    announced: list[_Ports] = field(default_factory=list)
 
 
 class LocalServing:
@@ -121,7 +129,7 @@ class LocalServing:
         with self._changing:
             if name in self._twins:
                 raise BadInput(f"{name} is serving already", "Stop it first")
-            ports: dict[int, int] = {}
+            ports: dict[int, _Ports] = {}
             twin = _Twin(bundle, [], ports)
             for number in range(processes):
                 starter = self._server_starter(name, number, bundle, ports)
@@ -270,6 +278,8 @@ class LocalServing:
             *("--log-file-seconds", str(self.options.log_file_seconds)),
             *("--waiting-seconds", str(self.options.waiting_seconds)),
         ]
+        if self.options.grpc_port is not None:
+            arguments += ["--grpc", f"{self.options.host}:{self.options.grpc_port}"]
         return self._programs.start(_GATEWAY, arguments, self.folder / "gateway.log", [fd])
 
     def _wait_for_gateway(self) -> None:
@@ -284,17 +294,28 @@ class LocalServing:
                     raise PenstockError(f"the gateway does not start: {words}") from None
             time.sleep(0.02)
 
-    def _server_starter(self, name: str, number: int, bundle: Bundle, ports: dict[int, int]) -> Callable[[], Program]:
+    def _server_starter(
+        self, name: str, number: int, bundle: Bundle, ports: dict[int, _Ports]
+    ) -> Callable[[], Program]:
         def start() -> Program:
             # A port of its own each time: a request must never wait on one whose server is still loading.
             with socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) as listening:
                 fd = listening.fileno()
-                ports[number] = int(listening.getsockname()[1])
+                ports[number] = _Ports(int(listening.getsockname()[1]), self._free_grpc_port())
                 arguments = ["--model-dir", str(bundle.model_folder), "--model-name", self.options.model_name]
+                if ports[number].grpc is not None:
+                    arguments += ["--grpc", f"127.0.0.1:{ports[number].grpc}"]
                 log = self.folder / f"{name}-{number}.log"
                 return self._programs.start(_SERVER, [*arguments, "--fd", str(fd)], log, [fd])
 
         return start
+
+    def _free_grpc_port(self) -> int | None:
+        """A port that is free now: gRPC takes no socket. Should another be quicker, the server is started again."""
+        if self.options.grpc_port is None:
+            return None
+        with socket.create_server(("127.0.0.1", 0)) as found:
+            return int(found.getsockname()[1])
 
     # Looking after it.
 
@@ -327,10 +348,12 @@ class LocalServing:
     def _announce(self, name: str) -> None:
         """Say to the gateway where a name's processes are, if it does not know."""
         twin = self._twins[name]
-        addresses = [f"127.0.0.1:{port}" for _, port in sorted(twin.ports.items())]
-        if addresses != twin.announced:
-            self.gateway.set_backend(name, twin.bundle.digest, addresses)
-            twin.announced = addresses
+        ports = [found for _, found in sorted(twin.ports.items())]
+        if ports != twin.announced:
+            addresses = [f"127.0.0.1:{found.rest}" for found in ports]
+            grpc = [f"127.0.0.1:{found.grpc}" for found in ports if found.grpc is not None]
+            self.gateway.set_backend(name, twin.bundle.digest, addresses, grpc)
+            twin.announced = ports
 
     def _patiently(self, ask: Callable[[], object]) -> None:
         """Ask the gateway, again once it was started again."""
