@@ -25,9 +25,13 @@ _ROWS = 16
 @click.argument("url")
 @click.option(
     "--bodies",
-    required=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A file with one JSON body a line, sent in turn.",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Send the golden rows of this bundle instead, one a request, by the V1 protocol.",
 )
 @click.option(
     "--rate", default=100.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Requests a second."
@@ -57,7 +61,8 @@ _ROWS = 16
 @json_option
 def command(
     url: str,
-    bodies: Path,
+    bodies: Path | None,
+    bundle: Path | None,
     rate: float,
     seconds: float,
     max_p99_ms: float | None,
@@ -75,15 +80,15 @@ def command(
     \b
     Examples:
       penstock loadtest http://127.0.0.1:8080/v1/models/flights:predict --bodies flights.jsonl --rate 500 --seconds 30
-      penstock loadtest http://127.0.0.1:8080/v1/models/flights:predict --bodies flights.jsonl --max-p99-ms 20
+      penstock loadtest http://127.0.0.1:8080/v1/models/flights:predict --bundle BUNDLE --max-p99-ms 20
       penstock loadtest http://127.0.0.1:8080/v1/models/flights:predict --bodies flights.jsonl --find-rate --p99-ms 20
     """
     from penstock.sdk import BadInput
     from penstock.serving.load_test.target import target_of
 
-    lines = [line for line in bodies.read_bytes().splitlines() if line.strip()]
-    if not lines:
-        raise BadInput(f"{bodies} holds no body", "Write one JSON body a line")
+    if (bodies is None) == (bundle is None):
+        raise click.UsageError("Say what to send: a file with --bodies, or a bundle's own rows with --bundle.")
+    lines = _lines(bodies) if bodies is not None else _golden(bundle or Path())
     try:
         target = target_of(url, any_host=host_is_mine)
     except ValueError as error:
@@ -93,6 +98,32 @@ def command(
         _find(target, lines, seconds, p99_ms, as_json)
         return
     _test(target, lines, rate, seconds, (max_p99_ms, max_error_percent), as_json)
+
+
+def _lines(bodies: Path) -> list[bytes]:
+    from penstock.sdk import BadInput
+
+    lines = [line for line in bodies.read_bytes().splitlines() if line.strip()]
+    if not lines:
+        raise BadInput(f"{bodies} holds no body", "Write one JSON body a line")
+    return lines
+
+
+def _golden(bundle: Path) -> list[bytes]:
+    """The rows that the trainer kept with the model, one a request."""
+    import json
+
+    from penstock.sdk import BadInput
+    from penstock.serving.bundle import open_bundle
+
+    path = open_bundle(bundle.absolute()).model_folder / "golden.json"
+    try:
+        rows = json.loads(path.read_bytes())["rows"]
+    except (OSError, ValueError, KeyError, TypeError):
+        rows = []
+    if not rows:
+        raise BadInput(f"{path} holds no rows", "Give bodies of your own with --bodies")
+    return [json.dumps({"instances": [row]}).encode() for row in rows]
 
 
 def _test(

@@ -79,6 +79,16 @@ def test_where_it_may_not_go_it_does_not(bodies, where, says):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_what_to_send_is_said_in_one_way(url, bodies, tmp_path):
+    for more in ((), ("--bodies", bodies, "--bundle", str(tmp_path))):
+        done = penstock("loadtest", url, *more)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "Say what to send" in done.stderr
+    done = penstock("loadtest", url, "--bundle", str(tmp_path))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "is no release bundle" in done.stderr
+
+
 def test_a_file_without_a_body(tmp_path, url):
     (tmp_path / "empty").write_text("\n")
     done = loadtest(url, str(tmp_path / "empty"))
