@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from penstock.releasing.gates.source_spec import Loss, Source
+from penstock.releasing.gates.source_spec import Source
 from penstock.sdk import BadInput
 
 Labels = list[tuple[str, float]]
@@ -45,27 +45,6 @@ def read_labels(source: Source, read: Mapping[str, int], until: Mapping[str, int
         rows, after[path.name] = _rows(path, source, read.get(path.name, 0), end)
         found += [(identity, _number(value)) for identity, value in rows if value not in {None, ""}]
     return found, after
-
-
-def loss_of(source: Source, prediction: float, label: float) -> float:
-    """How wrong a prediction was.
-
-    Example:
-        >>> from penstock.releasing.gates.source_spec import SourceKind
-        >>> source = Source(kind=SourceKind.LABELS, labels="labels")
-        >>> loss_of(source, 0.8, 1.0) == (1.0 - 0.8) ** 2
-        True
-    """
-    match source.loss:
-        case Loss.ABSOLUTE:
-            return abs(prediction - label)
-        case Loss.SQUARED:
-            return (prediction - label) ** 2
-        case Loss.ZERO_ONE:
-            return float((prediction >= source.threshold) != (label >= source.threshold))
-        case Loss.LOG:
-            given = prediction if label >= source.threshold else 1 - prediction
-            return -math.log(given) if given > 0 else math.inf
 
 
 Rows = list[tuple[str, object]]

@@ -13,10 +13,11 @@ from penstock.releasing.gates.latency import EDGES_MS
 from penstock.releasing.gates.observations import Arm, Batch, Comparison, Histogram, Pairs, harm_of
 from penstock.releasing.gates.source_spec import Source, SourceKind
 from penstock.releasing.gates.spec import Gate, Metric
-from penstock.releasing.local.labels import Read, loss_of, parsed, read_labels, written
+from penstock.releasing.local.labels import Read, parsed, read_labels, written
 from penstock.releasing.local.remembering import MOST_REQUESTS, Answered, Attempt, Memory, features_of, slices_of
 from penstock.releasing.port import Look
 from penstock.releasing.reading import OVERALL
+from penstock.releasing.sources.labels import loss_of
 from penstock.sdk import PenstockError
 from penstock.serving.prediction_log import Role
 
@@ -224,7 +225,10 @@ def _from_labels(sorter: _Sorter, answers: Iterable[Answered], waiting: Waiting,
             if gate.metric is Metric.BUSINESS:
                 return harm_of(gate, label)
             predicted = _prediction(gate, one)
-            return None if predicted is None else harm_of(gate, loss_of(gate.source, predicted, label))
+            if predicted is None:
+                return None
+            source = gate.source
+            return harm_of(gate, loss_of(source.loss, predicted, label, threshold=source.threshold))
 
         sorter.add(next(iter(known.values())), value)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.releasing.gates.spec import Gate, Gates
+from penstock.releasing.sources.answers import slice_name
 from penstock.serving.prediction_log import NO_ANSWER, Role, log_files, read_table
 
 MOST_REQUESTS = 300_000
@@ -119,13 +120,9 @@ def slices_of(gate: Gate, features: Mapping[str, Any]) -> Iterator[str]:
         ['carrier=UA']
     """
     for name, value in features.items():
-        one = f"{name}={_word(value)}"
-        if name in gate.slices.every_value_of or one in gate.slices.only:
+        one = slice_name(name, value)
+        if (value is not None and name in gate.slices.every_value_of) or one in gate.slices.only:
             yield one
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _answers(path: Path, attempt: Attempt, features: frozenset[str]) -> Iterator[Answered]:
