@@ -4,9 +4,10 @@
     .venv/bin/python ci/bench/gateway.py --stand-in
 
 Each round loads the server alone and then the same server through the gateway, or the other way round, at the same
-rate; what is told is the median over the rounds of the differences of their percentiles. The prediction log is on.
-With `--stand-in` a program that answers at once stands for the model server, so that a machine of two cores can keep
-the rate, and what is seen is the gateway alone.
+rate. What is told are the differences of their percentiles: the median over the rounds, and those of the round in
+which this program itself was least late, for machines that others use. The prediction log is on. With `--stand-in` a
+program that answers at once stands for the model server, so that a machine of two cores can keep the rate, and what is
+seen is the gateway alone.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def main() -> None:
         parser.error("give either --stand-in, or --bundle and --bodies")
     with _stand_in() if options.stand_in else _real(options.bundle, options.bodies) as (alone, through, bodies, pid):
         differences: dict[str, list[float]] = {"p50_ms": [], "p90_ms": [], "p99_ms": []}
-        costs = []
+        costs, disturbed = [], []
         for number in range(options.rounds):
             pair = {}
             order = [("alone", alone), ("through", through)]
@@ -58,16 +59,19 @@ def main() -> None:
                 if name == "through":
                     costs.append((_cpu_seconds(pid) - before) / pair[name].sent * 1e6)
                 print(f"{number}  {name:8}{_figures(pair[name])}", flush=True)
+            disturbed.append(max(report.late_p99_ms for report in pair.values()))
             for name, values in differences.items():
                 values.append(getattr(pair["through"], name) - getattr(pair["alone"], name))
-    added = ", ".join(f"{name[:3]} {statistics.median(values):+.2f} ms" for name, values in differences.items())
-    print(f"the gateway adds, in the median of {options.rounds} rounds: {added}")
+    quietest = disturbed.index(min(disturbed))
+    for which, pick in ((f"the median of {options.rounds} rounds", statistics.median), ("the quietest", None)):
+        added = [f"{n[:3]} {pick(v) if pick else v[quietest]:+.2f} ms" for n, v in differences.items()]
+        print(f"the gateway adds, in {which}: {', '.join(added)}")
     print(f"its processor time: {statistics.median(costs):.0f} us a request; load average {os.getloadavg()[0]:.1f}")
 
 
 @contextmanager
 def _stand_in() -> Iterator[tuple[Target, Target, list[bytes], int]]:
-    with tempfile.TemporaryDirectory() as folder, Gateway(Path(folder)) as gateway:
+    with tempfile.TemporaryDirectory() as folder, Gateway(Path(folder), "--log-file-seconds", "2") as gateway:
         gateway.client.set_route(Route(stable="a"))
         path = "/v1/models/small:predict"
         bodies = [json.dumps({"instances": [{"carrier": "AA", "temp": 1.5, "distance": 500}]}).encode()]
