@@ -106,6 +106,18 @@ def test_a_persons_word_changes_the_specification_alone(home: Path, tmp_path: Pa
         ask(home, "approve", "flights")
 
 
+def test_the_step_that_a_release_waits_before_is_approved_without_naming_it(home: Path, tmp_path: Path) -> None:
+    ask(home, "apply", "-f", release(tmp_path))
+    store = ReleaseStore(home / "releases")
+    trial = Trial(number=1, started=at(0), step="canary-5", weight_percent=5)
+    store.save("flights", 1, 0, ModelReleaseStatus(phase=Phase.AWAITING_APPROVAL, trial=trial))
+    assert "step canary-50 is approved" in ask(home, "approve", "flights").output
+    (approval,) = store.get("flights").spec.promotion.approvals
+    assert approval.step == "canary-50"
+    assert "step canary-50 is approved" in ask(home, "approve", "flights").output
+    assert store.get("flights").generation == 2
+
+
 def test_an_unknown_release_is_said_to_be_none(home: Path) -> None:
     for words in (["show"], ["watch"], ["report"], ["pause"], ["retry"]):
         with pytest.raises(BadInput, match="there is no release 'x'"):
