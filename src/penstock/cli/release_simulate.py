@@ -94,21 +94,36 @@ def command(
 
 def _plan(file: Path | None, label_delay_days: float) -> Plan:
     from penstock.releasing.gates.spec import Gates
-    from penstock.releasing.resource.document import read_release
+    from penstock.releasing.local.documents import read_release
+    from penstock.releasing.resource.bundle import Bundle
     from penstock.releasing.resource.ladder import DEFAULT_LADDER, Bake
     from penstock.releasing.simulating.forecasting import Plan
 
     if file is None:
         return Plan(Gates(), DEFAULT_LADDER, Bake(), label_delay_days=label_delay_days)
-    spec = read_release(file).release.spec
+    # Which bundle it is about plays no part, and a release that is not proposed yet has none.
+    any_bundle = Bundle(digest=f"sha256:{'0' * 64}", storage_uri="file:///any")
+    spec = read_release(file, any_bundle).spec
     return Plan(spec.analysis, spec.ladder, spec.bake, label_delay_days=label_delay_days)
+
+
+def _duration(days: float) -> str:
+    """How long it takes, in the unit that fits.
+
+    Example:
+        >>> _duration(14.25), _duration(0.25), _duration(0.01)
+        ('14.2 d', '6.0 h', '14 min')
+    """
+    if days >= 1:
+        return f"{days:.1f} d"
+    return f"{days * 24:.1f} h" if days * 24 >= 1 else f"{days * 24 * 60:.0f} min"
 
 
 def _show(forecasts: tuple[Forecast, ...]) -> None:
     def count(value: float | None) -> str:
         return "" if value is None else f"{value:,.0f}"
 
-    numbers = ["rolled back", "promoted", "paused", "requests of the candidate", "answered to users", "days"]
+    numbers = ["rolled back", "promoted", "paused", "requests of the candidate", "answered to users", "takes"]
     print_table(
         ["effect", *numbers, "mostly ends at"],
         [
@@ -117,11 +132,11 @@ def _show(forecasts: tuple[Forecast, ...]) -> None:
                 *(f"{100 * share:.1f}%" for share in (each.rolled_back, each.promoted, each.paused)),
                 count(each.candidate_requests),
                 count(each.exposed_requests),
-                f"{each.days:.2f}",
+                _duration(each.days),
                 each.step,
             ]
             for each in forecasts
         ],
         right=numbers,
     )
-    click.echo("\nRequests until it is rolled back, and days until it ends: medians.")
+    click.echo("\nRequests until it is rolled back, and how long it takes to the end: medians.")

@@ -18,7 +18,6 @@ from penstock.releasing.simulating.forecasting import Plan, effect_from, forecas
 from penstock.releasing.simulating.from_log import traffic_from_log
 from penstock.releasing.simulating.traffic import Effect, Traffic
 from penstock.sdk import BadInput
-from tests.unit.releasing.releases import bundle
 from tests.unit.releasing.sources.logs import record, write
 
 START = datetime(2026, 1, 2, tzinfo=UTC)
@@ -102,7 +101,6 @@ class TestCommand:
         file = tmp_path / "flights.yaml"
         file.write_text(
             "apiVersion: penstock.io/v1alpha1\nkind: ModelRelease\nmetadata: {name: flights, namespace: ml}\nspec:\n"
-            f"  model: {{digest: {bundle('one')['digest']}, storageUri: '{bundle('one')['storageUri']}'}}\n"
             "  serving: {runtime: penstock}\n"
             "  route: {host: flights.example.com, gateway: {name: public, namespace: gateways}}\n"
             "  analysis: {gates: [{name: errors, metric: errorRate, source: {kind: predictionLog}}]}\n"
