@@ -56,7 +56,8 @@ def _twin(at: Moment, status: ModelReleaseStatus, twin: Twin) -> Iterator[Action
             yield ApplyTwin(twin, version)
     elif seen.going:
         return
-    elif is_of(seen, version):
+    elif is_of(seen, version) and (is_stable or seen.ready or not seen.drifted):
+        # A candidate that was changed by hand and is not ready may be anything: it is made anew, below.
         if seen.drifted:
             yield ApplyTwin(twin, version)
     else:
