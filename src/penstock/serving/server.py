@@ -127,6 +127,9 @@ def _serve(options: argparse.Namespace, listening: socket.socket | None) -> None
     model.load()
     harden(digest_of(options.model_dir.resolve()))
     if listening is None:
+        from penstock.serving.kserve_workers import be_patient
+
+        be_patient()
         server.start([model])
         return
     server.register_model(model)
