@@ -7,12 +7,13 @@ variables (`var(--ink)`), which the page sets for light and dark; Vega hands the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Any
 
-from penstock.reporting.drawing_process import picture
+from penstock.reporting.drawing_process import begin
 
 Cell = str | int | float | None
 
@@ -36,10 +37,25 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A chart, drawn."""
+    """A chart that is being drawn."""
 
-    svg: str
     chart: Chart
+    prefix: str
+    """Stands before the ids inside the picture."""
+    drawing: Callable[[], str]
+    """Gives Vega's picture."""
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture, with one text alternative; its marks tell their values when pointed at.
+
+        Where Vega cannot make sense of what a damaged file held, a word about it: the figures stand beside it all the
+        same.
+        """
+        try:
+            return tidy(self.drawing(), self.chart.says, self.prefix)
+        except ValueError:
+            return _NOT_DRAWN.format(says=escape(self.chart.says))
 
 
 _MARKS = re.compile(r"<(path|line|text|rect)( [^>]*?)?(?:/>|></\1>)")
@@ -64,24 +80,16 @@ _NOT_DRAWN = (
 
 
 def draw(chart: Chart, *, prefix: str = "chart") -> Figure:
-    """Draw a chart.
+    """Begin to draw a chart.
 
-    The first of a process takes about 0.3 s, which is Vega's start (`drawing_process` has it done meanwhile); each
-    further one 10 to 30 ms.
+    The first of a process takes about 0.3 s, which is Vega's start; each further one 10 to 30 ms. Within
+    `drawing_process.ahead` it is another process that takes them.
 
     Args:
         chart: What to draw.
         prefix: Stands before the ids inside the picture, which must be unique in the page.
-
-    Returns:
-        The picture with one text alternative; its marks tell their values when pointed at. Where Vega cannot make
-        sense of what a damaged file held, a word about it: the figures stand beside it all the same.
     """
-    try:
-        svg = picture(_printable(chart.spec))
-    except ValueError:
-        return Figure(svg=_NOT_DRAWN.format(says=escape(chart.says)), chart=chart)
-    return Figure(svg=tidy(svg, chart.says, prefix), chart=chart)
+    return Figure(chart=chart, prefix=prefix, drawing=begin(_printable(chart.spec)))
 
 
 def _printable(part: Any) -> Any:

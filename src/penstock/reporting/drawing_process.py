@@ -10,46 +10,60 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import IO, Any
 
-_process: subprocess.Popen[bytes] | None = None
+_ahead: tuple[subprocess.Popen[bytes], ThreadPoolExecutor] | None = None
 _SMALLEST = {"data": {"values": [{}]}, "mark": "point"}
 
 
 @contextmanager
 def ahead() -> Iterator[None]:
-    """Have a process start Vega now, and draw with it within: `picture` asks it."""
-    global _process  # noqa: PLW0603 - one for a program, as Vega itself is
+    """Have a process start Vega now, and draw with it within: `begin` asks it."""
+    global _ahead  # noqa: PLW0603 - one for a program, as Vega itself is
     command = [sys.executable, "-m", __name__]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    before, _process = _process, process
+    asking = ThreadPoolExecutor(max_workers=1)
+    before, _ahead = _ahead, (process, asking)
     try:
         yield
     finally:
-        _process = before
+        _ahead = before
         process.kill()
+        asking.shutdown(cancel_futures=True)
         with suppress(OSError):
             _pipe(process.stdin).close()
         _pipe(process.stdout).close()
         process.wait()
 
 
-def picture(spec: dict[str, Any]) -> str:
-    """Turn a Vega-Lite specification into SVG: in the process within `ahead`, else here.
+def begin(spec: dict[str, Any]) -> Callable[[], str]:
+    """Begin to draw a Vega-Lite specification, within `ahead` in its process; else it is drawn when it is asked for.
 
-    Raises:
-        ValueError: Vega can make nothing of it, or the process has died of it.
+    Returns:
+        What gives the picture as SVG, and may be called within `ahead` only. It raises ValueError where Vega can make
+        nothing of the specification, or the process has died of it.
     """
-    if _process is None:
-        import vl_convert
+    if _ahead is None:
+        return partial(_draw, spec)
+    process, asking = _ahead
+    return asking.submit(_ask, process, spec).result
 
-        return str(vl_convert.vegalite_to_svg(spec))
+
+def _draw(spec: dict[str, Any]) -> str:
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(spec))
+
+
+def _ask(process: subprocess.Popen[bytes], spec: dict[str, Any]) -> str:
     try:
-        _pipe(_process.stdin).write(json.dumps(spec).encode() + b"\n")
-        _pipe(_process.stdin).flush()
-        answer = json.loads(_pipe(_process.stdout).readline())
+        _pipe(process.stdin).write(json.dumps(spec).encode() + b"\n")
+        _pipe(process.stdin).flush()
+        answer = json.loads(_pipe(process.stdout).readline())
     except OSError as error:
         raise ValueError(f"the process that draws has ended: {error}") from None
     if not isinstance(answer, str):
@@ -65,10 +79,10 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 def main() -> None:
     """Draw until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it: then the input ends
-    picture(_SMALLEST)
+    _draw(_SMALLEST)
     for line in sys.stdin.buffer:
         try:
-            answer = json.dumps(picture(json.loads(line)))
+            answer = json.dumps(_draw(json.loads(line)))
         except ValueError:
             answer = "null"
         sys.stdout.write(answer + "\n")

@@ -14,23 +14,23 @@ CHART = Chart(spec=BARS, title="bars", says="two bars")
 
 
 def test_it_draws_as_this_process_does():
-    here = draw(CHART)
+    here = draw(CHART).svg
     with drawing_process.ahead():
-        there = [draw(CHART), draw(CHART)]
+        there = [figure.svg for figure in (draw(CHART), draw(CHART))]
     assert there == [here, here]
-    assert draw(CHART) == here
+    assert draw(CHART).svg == here
 
 
 def test_what_vega_cannot_draw_is_told_and_the_next_is_drawn():
     with drawing_process.ahead():
         with pytest.raises(ValueError, match="cannot draw"):
-            drawing_process.picture({"mark": "no such mark"})
-        assert draw(CHART) == draw(CHART)
+            drawing_process.begin({"mark": "no such mark"})()
+        assert "could not be drawn" not in draw(CHART).svg
 
 
 def test_a_process_that_died_costs_the_pictures_and_not_the_page():
     with drawing_process.ahead():
-        process = drawing_process._process
+        process = drawing_process._ahead[0]
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert "could not be drawn" in draw(CHART).svg
