@@ -128,6 +128,12 @@ def test_what_it_keeps_warm_can_be_imported_where_it_runs(spec: ComponentSpec) -
         f"import importlib.util as u; print([m for m in {list(spec.warm)!r} if u.find_spec(m.split('.')[0]) is None])"
     )
     ran = subprocess.run(
-        [ROOT / environment / "bin" / "python", "-c", code], capture_output=True, text=True, check=True
+        [ROOT / environment / "bin" / "python", "-c", code],
+        env={
+            "PYTHONPATH": str(ROOT / "src")
+        },  # as the runner starts it: Penstock itself is in no environment but its own
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert ran.stdout.strip() == "[]"
