@@ -44,7 +44,7 @@ class LadderStep(Part):
     """Observations of the candidate that every gate needs within this step before it may be passed."""
     min_seconds: Seconds = 60
     """Time that the step takes at least."""
-    deadline_seconds: Seconds = 6 * 3600
+    deadline_seconds: Seconds = DAY_SECONDS
     """Time after which a step that was not passed is Inconclusive: the release is paused, never promoted."""
 
     @model_validator(mode="after")
