@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from penstock.artifacts import Task
+from penstock.serving.rules.document import read_rules
 
 COMPONENTS = Path(__file__).parents[2] / "components"
 SHOWN = [
@@ -24,9 +25,13 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize(("component", "block"), SHOWN, ids=[name for name, _ in SHOWN])
-def test_the_values_shown_are_taken(component: str, block: str) -> None:
+def test_the_values_shown_are_taken(component: str, block: str, tmp_path: Path) -> None:
     params = importlib.import_module(f"components.{component}.spec").SPEC.params
     values = yaml.safe_load(block)
+    if "rules" in values and "version" in values:  # a file beside pipeline.yaml, not values in it
+        (tmp_path / "rules.yaml").write_text(block)
+        assert read_rules(tmp_path / "rules.yaml").rules
+        return
     [(key, below)] = values.items()
     given = values if key in params.model_fields else below  # under the task's name, as in pipeline.yaml
     files = {name for name, value in given.items() if isinstance(value, dict) and value.keys() == {"file"}}

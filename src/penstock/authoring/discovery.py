@@ -137,6 +137,13 @@ def load_check(spec: ComponentSpec) -> Callable[[Any], None] | None:
     return check  # type: ignore[no-any-return]
 
 
+class _AsItStands(SourceFileLoader):
+    """Leaves no compiled file beside the source: who looks at a pipeline changes nothing in its folder."""
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        """Keep nothing."""
+
+
 def load_pipeline(folder: Path) -> ModuleType:
     """Execute a pipeline's `pipeline.py` as it stands now.
 
@@ -147,7 +154,7 @@ def load_pipeline(folder: Path) -> ModuleType:
     if not path.is_file():
         raise BadInput(f"{shown(path)} is missing")
     let_import(folder.resolve().parents[1])
-    loader = SourceFileLoader(f"{PIPELINES}.{folder.name}.pipeline", str(path))
+    loader = _AsItStands(f"{PIPELINES}.{folder.name}.pipeline", str(path))
     module = ModuleType(loader.name)
     module.__file__ = str(path)
     _explained(path, lambda: loader.exec_module(module))

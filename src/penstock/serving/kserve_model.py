@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from kserve import InferInput, InferOutput, InferRequest, InferResponse, Model
-from kserve.errors import InvalidInput
+from kserve.errors import InferenceError, InvalidInput
 from kserve.model_repository import ModelRepository
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
@@ -23,7 +23,7 @@ from penstock.artifacts.features import FeatureType
 from penstock.serving.answering import Answered, Answering, Reader
 from penstock.serving.binary_tensors import array_of, read_request
 from penstock.serving.counting import COUNTS
-from penstock.serving.predictor import SCORE
+from penstock.serving.predictor import SCORE, one_line
 from penstock.serving.requests import V2_DATATYPES, BadRequest, Columns, Tensor, columns_of_rows, columns_of_tensors
 
 RULES_HEADER = "penstock-rules"
@@ -162,7 +162,10 @@ class ScoringModel(Model):  # type: ignore[misc]  # KServe is untyped
         assert payload.columns is not None  # noqa: S101
         rows = len(next(iter(payload.columns.values())))
         answer = partial(self._loaded, payload.columns, payload.read)
-        return answer() if rows <= _INLINE_ROWS else await asyncio.to_thread(answer)
+        try:
+            return answer() if rows <= _INLINE_ROWS else await asyncio.to_thread(answer)
+        except Exception as error:  # of a kind that KServe answers by itself: any other closes the client's connection
+            raise InferenceError(one_line(error)) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _load_in_worker, (self.name, self._serves, self._max_rows)

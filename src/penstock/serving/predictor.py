@@ -96,7 +96,7 @@ class Predictor:
         except BadModel:
             raise
         except Exception as error:  # TensorFlow raises many kinds; each of them means that the model cannot predict
-            raise BadModel(f"the model does not predict: {_one_line(error)}") from error
+            raise BadModel(f"the model does not predict: {one_line(error)}") from error
 
 
 _NUMPY_TYPES: dict[FeatureType, Any] = {"string": object, "float": np.float32, "int": np.int64}
@@ -147,7 +147,7 @@ def _load(path: Path, raw: dict[str, FeatureType]) -> tuple[Any, Any]:
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:  # truncated, of another version, an operation that is not there: all mean the same
-        raise BadModel(f"{path} does not load: {_one_line(error)}") from error
+        raise BadModel(f"{path} does not load: {one_line(error)}") from error
     signature = loaded.signatures.get(SIGNATURE)
     if signature is None:
         raise BadModel(f"{path} has no signature {SIGNATURE!r}; it has {', '.join(loaded.signatures) or 'none'}")
@@ -160,6 +160,7 @@ def _load(path: Path, raw: dict[str, FeatureType]) -> tuple[Any, Any]:
     return loaded, signature
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """Say what went wrong, shortly: TensorFlow's messages are pages."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}"
