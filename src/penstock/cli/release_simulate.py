@@ -67,7 +67,7 @@ def command(
     """
     from dataclasses import replace
 
-    from penstock.releasing.simulating.forecasting import DEFAULT_EFFECTS, effect_from, forecast
+    from penstock.releasing.simulating.forecasting import DEFAULT_EFFECTS, REHEARSED, effect_from, forecast
     from penstock.releasing.simulating.from_log import traffic_from_log
     from penstock.releasing.simulating.traffic import NO_EFFECT, Traffic
 
@@ -84,6 +84,9 @@ def command(
         plan = replace(plan, requests_per_day=requests_per_day)
     asked = (NO_EFFECT, *map(effect_from, effects)) if effects else DEFAULT_EFFECTS
     forecasts = forecast(plan, traffic, asked, releases=releases, seed=seed)
+    for gate in plan.gates.gates:
+        if gate.metric not in REHEARSED:
+            click.echo(f"gate {gate.name} is left out: {gate.metric.value} cannot be rehearsed", err=True)
     if as_json:
         print_json([each.model_dump(mode="json") for each in forecasts])
         return 0

@@ -120,3 +120,17 @@ class TestCommand:
         one, same = (CliRunner().invoke(command, words).output for _ in range(2))
         assert one == same
         assert json.loads(one)[1]["rolled_back"] == 1.0
+
+
+def test_a_gate_that_cannot_be_rehearsed_is_named(tmp_path: Path) -> None:
+    flights = (Path(__file__).parents[4] / "pipelines" / "flights" / "release.yaml").read_text()
+    before, quality = flights.split("      - name: quality\n")
+    rest = quality[quality.index("  warmUp:") :]
+    scores = "      - {name: scores, metric: predictions, source: {kind: predictionLog}}\n"
+    file = tmp_path / "release.yaml"
+    file.write_text(before + scores + rest)
+    words = ["release", "simulate", "-f", str(file), "--effect", "errors=+10", "--releases", "10", "--json"]
+    told = CliRunner().invoke(command, words)
+    assert told.exit_code == 0, told.output
+    assert told.stderr == "gate scores is left out: predictions cannot be rehearsed\n"
+    assert [each["effect"] for each in json.loads(told.stdout)] == ["none", "errors +10 points"]
