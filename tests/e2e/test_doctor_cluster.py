@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,11 @@ def _named(kind: str, name: str, namespace: str = "", api: str = "v1", **fields:
 
 
 @pytest.fixture(scope="module")
-def equipped(cluster: Cluster) -> Cluster:
-    """A cluster with everything that a profile asks for, as far as the API shows it."""
+def equipped(cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster with everything that a profile asks for, as far as the API shows it.
+
+    What belongs to no namespace goes with it: other tests have this cluster after these.
+    """
     cluster.install(*crds(*CRDS))
     for name, labels in (("kubeflow", {}), ("doctored", {"pod-security.kubernetes.io/enforce": "restricted"})):
         cluster.apply(_named("Namespace", name, metadata={"labels": labels}))
@@ -84,7 +88,8 @@ def equipped(cluster: Cluster) -> Cluster:
     cluster.kubectl("patch", "node", "gpu-1", "--type=merge", f"--patch={ready}")
     status = json.dumps({"status": {"allocatable": {"nvidia.com/gpu": "2"}, "capacity": {"nvidia.com/gpu": "2"}}})
     cluster.kubectl("patch", "node", "gpu-1", "--subresource=status", "--type=merge", f"--patch={status}")
-    return cluster
+    yield cluster
+    cluster.kubectl("delete", "node/gpu-1", "storageclass/standard")
 
 
 def _profile(folder: Path, **changes: Any) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,6 +21,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 GPU = "nvidia.com/gpu"
 
 
+@pytest.fixture(autouse=True)
+def no_nodes_left(cluster: Cluster) -> Iterator[None]:
+    """Nodes belong to no namespace: other tests have this cluster after these."""
+    yield
+    cluster.kubectl("delete", "nodes", "--all")
+
+
 def add_node(cluster: Cluster, name: str, labels: dict[str, str], taints: list[dict[str, str]], gpus: str) -> None:
     metadata = {"name": name, "labels": labels}
     cluster.apply({"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {"taints": taints}})
@@ -35,6 +43,7 @@ def test_a_task_without_a_node_is_told_before_it_is_submitted(
     cluster: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(cluster, monkeypatch)
+    assert not find_nodes(), "a test before this one left its nodes"
     package, profile = read_package(ON_GPU, "x"), ClusterProfile()
     with pytest.raises(BadInput, match=r"train it wants a node with pool=gpu; there is none .*--no-preflight"):
         look_for_nodes(package, profile)
@@ -51,7 +60,6 @@ def test_a_task_without_a_node_is_told_before_it_is_submitted(
     assert find_nodes() is None, "a service account may not list nodes unless it is let"
     look_for_nodes(package, profile)
     assert "note: the cluster's nodes cannot be listed from here; train it may wait" in capsys.readouterr().err
-    cluster.kubectl("delete", "node", "gpu-1", "gpu-2")
 
 
 def test_the_way_through_the_kubernetes_api_is_told_when_it_is_closed(
