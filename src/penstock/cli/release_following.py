@@ -143,13 +143,14 @@ def render(now: Progress) -> Group:
         parts += [Text(_share(now)), Text(_step(now))]
     if now.gates:
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for column in ("gate", "slice", "verdict"):
+        for column in ("gate", "verdict"):
             table.add_column(column, no_wrap=True)
-        for column in ("samples", "difference", "interval", "evidence of harm"):
-            table.add_column(column, justify="right", no_wrap=True)
+        for column in ("samples", "difference", "interval", "harm"):
+            # The interval takes two lines before any name or figure is cut short.
+            table.add_column(column, justify="right", no_wrap=column != "interval")
         for gate in now.gates:
             verdict = Text(str(gate.verdict), style=VERDICT_STYLE.get(str(gate.verdict), ""))
-            table.add_row(gate.gate, gate.slice, verdict, _samples(gate), *_difference(gate), _evidence(gate))
+            table.add_row(_subject(gate), verdict, _samples(gate), *_difference(gate), _evidence(gate))
         parts += [Text(""), table]
     return Group(*parts, "")  # type: ignore[arg-type]
 
@@ -169,7 +170,7 @@ def _share(now: Progress) -> str:
     bar = "█" * (places - canary) + "▒" * canary
     told = f"candidate {now.weight_percent}%" if now.weight_percent else "candidate 0%"
     if copies:
-        told += f", and a copy of {now.mirror_percent}% that nobody sees"
+        told += f", a copy of {now.mirror_percent}%"
     return f"{bar}  {told}"
 
 
@@ -191,18 +192,24 @@ def _duration(seconds: float) -> str:
     return duration(round(seconds)) if seconds >= 1 else "0 s"
 
 
+def _subject(gate: GateProgress) -> str:
+    from penstock.releasing.reading import OVERALL
+
+    return gate.gate if gate.slice == OVERALL else f"{gate.gate} {gate.slice}"
+
+
 def _samples(gate: GateProgress) -> str:
-    return f"{gate.samples:,} of {gate.samples_needed:,}" if gate.samples_needed else f"{gate.samples:,}"
+    return f"{gate.samples:,}/{gate.samples_needed:,}" if gate.samples_needed else f"{gate.samples:,}"
 
 
 def _difference(gate: GateProgress) -> tuple[str, str]:
     if gate.estimate is None:
         return "", ""
-    ends = ["?" if end is None else f"{end:+.4g}" for end in (gate.lower, gate.upper)]
-    return f"{gate.estimate:+.4g}", f"{ends[0]} to {ends[1]}"
+    ends = ["?" if end is None else f"{end:+.3g}" for end in (gate.lower, gate.upper)]
+    return f"{gate.estimate:+.3g}", f"{ends[0]} to {ends[1]}"
 
 
 def _evidence(gate: GateProgress) -> str:
     if gate.e_value is None:
         return ""
-    return f"{gate.e_value:,.3g} of {gate.e_value_needed:,.4g}"
+    return f"{gate.e_value:,.3g}/{gate.e_value_needed:,.3g}"

@@ -19,6 +19,8 @@ from penstock.cli.release_following import conclude, follow, seconds_option
 def watch(home: Path, name: str, forever: bool, seconds: float | None, as_json: bool) -> int:
     """Watch a release: shares, step, and of each gate the samples, the difference, and the evidence of harm.
 
+    The evidence is shown beside that which proves harm.
+
     Exit code 0 promoted, 3 rolled back or not decided in time. Ctrl-C ends the watching, not the release. With --json
     a line for each change.
 
