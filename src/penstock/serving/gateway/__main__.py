@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -102,6 +103,7 @@ def _listen_for_admin(path: Path) -> socket.socket:
 
 
 async def _serve(options: argparse.Namespace, listening: socket.socket, admin_socket: socket.socket) -> None:
+    inode = options.admin.stat().st_ino
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -140,7 +142,9 @@ async def _serve(options: argparse.Namespace, listening: socket.socket, admin_so
     servers[1].close()
     if recorder is not None:
         await asyncio.to_thread(recorder.close)
-    options.admin.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        if options.admin.stat().st_ino == inode:  # else another gateway listens there by now
+            options.admin.unlink()
 
 
 def _public(forwarder: Forwarder, metrics: Metrics) -> Handler:

@@ -272,9 +272,11 @@ class LocalServing:
     # Starting.
 
     def _start_gateway(self) -> Program:
+        admin = self.folder / "gateway.sock"
+        admin.unlink(missing_ok=True)  # one whose supervisor was killed may drain still: it is not ours to speak to
         fd = self._listening.fileno()
         arguments = [
-            *("--fd", str(fd), "--admin", str(self.folder / "gateway.sock"), "--log", str(self.log_folder)),
+            *("--fd", str(fd), "--admin", str(admin), "--log", str(self.log_folder)),
             *("--log-file-seconds", str(self.options.log_file_seconds)),
             *("--waiting-seconds", str(self.options.waiting_seconds)),
         ]
