@@ -107,7 +107,7 @@ def command(ctx: click.Context, home: str, lineage: str | None) -> None:
 
 def main() -> NoReturn:
     """Be the process: run the command, turn every foreseeable failure into one line and an exit code."""
-    from penstock.sdk.errors import ExitCode, PenstockError
+    from penstock.sdk.errors import ExitCode, PenstockError, explain_disk
 
     try:
         sys.exit(command.main(prog_name="penstock", standalone_mode=False) or ExitCode.OK)
@@ -137,7 +137,7 @@ def main() -> NoReturn:
         if isinstance(error, FileNotFoundError) and not error.filename:
             _fail("the working folder is gone. Go to one that is there", ExitCode.ERROR)
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{(error.strerror or str(error)).lower()}", ExitCode.ERROR)
+        _fail(str(explain_disk(error) or f"{where}{(error.strerror or str(error)).lower()}"), ExitCode.ERROR)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -74,7 +74,8 @@ def command(
     from penstock.serving.twins.local_serving import LocalServing, ServingOptions
 
     if (pipeline is None) == (folder is None):
-        raise click.UsageError("Name a pipeline, or a folder with --bundle.")
+        which = "neither" if pipeline is None else "both"
+        raise click.UsageError(f"Name a pipeline, or a folder with --bundle: it was {which}.")
     if follow and pipeline is None:
         raise click.UsageError("--follow wants a pipeline: a bundle's folder never changes.")
     releases = releases_below(home)

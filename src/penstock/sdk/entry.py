@@ -206,12 +206,18 @@ def write_outputs(
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that a reader finds all of it or none."""
+    """Write a small file so that a reader finds all of it or none.
+
+    Raises:
+        OSError: It cannot be written; the error names it (operator).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}{PARTIAL}{os.getpid()}")
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         partial.unlink(missing_ok=True)
 

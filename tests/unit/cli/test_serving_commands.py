@@ -99,8 +99,8 @@ def test_a_file_without_a_body(tmp_path, url):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "Name a pipeline, or a folder with --bundle."),
-        (("flights", "--bundle", "."), "Name a pipeline, or a folder with --bundle."),
+        ((), "Name a pipeline, or a folder with --bundle: it was neither."),
+        (("flights", "--bundle", "."), "Name a pipeline, or a folder with --bundle: it was both."),
         (("--bundle", ".", "--follow"), "--follow wants a pipeline"),
         (("--bundle", "."), "is no release bundle: it has no manifest.json"),
         (("flights",), "no runs here yet"),

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from penstock.artifacts import Consequence, Decision, Examples, ModelBlessing, Verdict, digest_tree
 from penstock.sdk import BadInput, ComponentSpec, In, Lookup, Out, Params, PenstockError, main
+from penstock.sdk.entry import write_atomically
 from penstock.sdk.errors import explain_disk
 from penstock.sdk.testkit import run_component
 
@@ -193,3 +195,17 @@ def test_a_wrapped_disk_error_is_still_told():
             raise RuntimeError("could not save") from error
     except RuntimeError as error:
         assert str(explain_disk(error)) == "the file system is read-only (/v). Make space"
+
+
+def test_a_small_file_that_does_not_fit_is_named_and_what_was_there_stays(tmp_path):
+    path = tmp_path / "status.json"
+    write_atomically(path, "before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"status\.json") as caught:
+            write_atomically(path, "after it")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(explain_disk(caught.value)) == f"a file may not grow that large ({path}). Make space"
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("status.json", "before")]

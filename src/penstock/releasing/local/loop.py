@@ -11,6 +11,7 @@ from penstock.releasing.local.store import ReleaseStore
 from penstock.releasing.port import Cluster, Conflict, Judge, Key, Unavailable
 from penstock.releasing.reconciling import reconcile
 from penstock.sdk import PenstockError
+from penstock.sdk.errors import explain_disk
 
 NAMESPACE = "local"
 LOOK_SECONDS = 2.0
@@ -74,7 +75,7 @@ class Loop:
             self._say(str(error))
             return min(1.0, self._look_seconds)
         except (PenstockError, OSError) as error:
-            self._say(str(error))
+            self._say(str(explain_disk(error) or error))
             return _AGAIN_SECONDS
         except Exception as error:  # whatever it is, the stable model goes on serving, and people are told
             self._say(f"release {self._name} could not be looked at: {type(error).__name__}: {error}")
