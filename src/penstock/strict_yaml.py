@@ -52,11 +52,15 @@ class Document:
 
     def place(self, location: Location) -> str:
         """Say where something stands: `pipeline.yaml:12`; of what is missing, where it would belong."""
+        return f"{self.path}:{self.line(location)}"
+
+    def line(self, location: Location) -> int:
+        """The line on which something stands, from 1; of what is missing, where it would belong."""
         known: Location = ()
         for part in location:
             if (*known, part) in self._lines:
                 known = (*known, part)
-        return f"{self.path}:{self._lines.get(known, 1)}"
+        return self._lines.get(known, 1)
 
     def prefix(self, location: Location) -> str:
         """The beginning of a message about something: its place and a colon."""

@@ -247,7 +247,7 @@ likely_tensors = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     inputs=st.lists(likely_tensors, max_size=4) | json_values,
     more=st.dictionaries(st.sampled_from(["id", "parameters", "outputs"]), json_values, max_size=2),
@@ -261,7 +261,7 @@ def test_no_v2_request_breaks_the_server(client, inputs, more, header_length):
     assert answer.status_code == 200 or answer.json()["error"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys(RAW, json_values)), max_size=3) | json_values)
 def test_no_v1_request_breaks_the_server(client, instances):
     answer = client.post("/v1/models/small:predict", content=json.dumps({"instances": instances}))

@@ -43,7 +43,6 @@ def propose(path: Path, digest: str, storage_uri: str) -> Proposal:
     Raises:
         BadInput: The file is no ModelRelease, or the bundle makes it one that the API server would refuse (caller).
     """
-    read_release(path)
     before = path.read_text(encoding="utf-8")
     after = with_bundle(path, before, digest, storage_uri)
     trial = path.with_name(f".{path.name}.proposed")

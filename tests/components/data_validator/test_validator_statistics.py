@@ -132,7 +132,7 @@ string_domain { name: "letters" value: "a" value: "b" }
 """
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -112,7 +112,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id_or_as_the_latest(store: Linea
             store.run(unknown)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reference=st.text(st.characters(), max_size=40))
 @example(reference="' OR 1=1 --")
 @example(reference="%' OR name LIKE '%")

@@ -170,7 +170,7 @@ def test_what_is_no_schema_is_told_by_its_line(text: str, message: str) -> None:
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(words, unique=True, max_size=6), st.lists(words, unique=True, max_size=4), st.booleans(), st.data())
 def test_any_text_goes_in_and_comes_out_as_protocol_buffers_read_it(
     present: list[str], added: list[str], one_line: bool, data: st.DataObject
@@ -194,7 +194,7 @@ styles = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(styles, st.lists(st.tuples(words, st.booleans(), st.booleans()), min_size=1, max_size=4), st.data())
 def test_a_setting_is_what_protocol_buffers_would_set_however_the_text_is_written(
     style: dict[str, bool], features: list[tuple[str, bool, bool]], data: st.DataObject

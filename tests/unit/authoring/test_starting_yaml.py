@@ -73,7 +73,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(TEXTS, VALUES, min_size=1, max_size=4))
 def test_what_is_read_is_what_was_meant(tmp_path_factory, values):
     assert read(tmp_path_factory.mktemp("yaml"), write_yaml(values)) == plain(values)

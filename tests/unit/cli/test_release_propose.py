@@ -28,6 +28,7 @@ spec:
   serving: {{runtime: penstock}}
   route: {{host: flights.example.com, gateway: {{name: public, namespace: gateways}}}}
 """
+FLOW = "{serving: {runtime: penstock}, route: {host: a.example.com, gateway: {name: p, namespace: g}}}\n"
 
 
 @pytest.fixture
@@ -55,6 +56,32 @@ def test_only_the_bundle_changes(file: Path) -> None:
     assert read_release(file).release.spec.model.digest == NEW["digest"]
     again = propose(file, "--digest", NEW["digest"], "--json")
     assert json.loads(again.output)["changed"] is False
+
+
+def test_the_first_bundle_is_put_in_and_nothing_else_changes(file: Path) -> None:
+    model = f'  model:\n    digest: {OLD["digest"]}  # by the pusher\n    storageUri: "{OLD["storageUri"]}"\n'
+    assert model in TEXT
+    file.write_text(TEXT.replace(model, "  # Its server.\n"))
+    assert propose(file, "--digest", NEW["digest"]).exit_code == 0
+    said = f"  model:\n    digest: {NEW['digest']}\n    storageUri: {NEW['storageUri']}\n"
+    assert file.read_text() == TEXT.replace(model, f"{said}  # Its server.\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (TEXT[TEXT.index("spec:") :], "spec: " + FLOW,
+         "flights.yaml:5: what is in spec must be on lines of its own"),
+        ("runtime: penstock", "runtime: [penstock]", "flights.yaml:9: spec.serving.runtime"),
+        ("kind: ModelRelease", "kind: Pod", "flights.yaml is no ModelRelease"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_changed_stays_as_it_is(file: Path, before: str, after: str, says: str) -> None:
+    file.write_text(text := TEXT.replace(before, after))
+    refused = propose(file, "--digest", NEW["digest"])
+    assert isinstance(refused.exception, BadInput)
+    assert says in str(refused.exception)
+    assert file.read_text() == text
 
 
 def test_a_patch_is_what_git_applies(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def column(draw):
     return pa.array([order.choice(pool) for _ in range(ROWS)], kind)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.lists(column(), min_size=2, max_size=7), st.lists(st.text(max_size=5), min_size=7, max_size=7, unique=True))
 def test_any_table_gives_a_profile_and_values_or_one_clear_line(columns, originals):
     names = safe_names(originals[: len(columns)])

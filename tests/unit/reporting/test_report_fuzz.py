@@ -49,7 +49,7 @@ def with_change(document: object, way: tuple[object, ...], value: object) -> obj
 
 
 @given(data=st.data(), name=st.sampled_from(sorted(FILES)), value=VALUES)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_anywhere_in_a_file(made: dict[str, Artifact], data: st.DataObject, name: str, value: object) -> None:
     file, document = FILES[name]
     plain = json.loads(json.dumps(document))
@@ -67,7 +67,7 @@ def test_any_value_anywhere_in_a_file(made: dict[str, Artifact], data: st.DataOb
 @given(
     content=st.binary(max_size=200), name=st.sampled_from(["anomalies", "model", "evaluation", "tuning", "statistics"])
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_bytes_for_a_file(made: dict[str, Artifact], content: bytes, name: str) -> None:
     path: Path = next(file for file in sorted(made[name].path.rglob("*")) if file.is_file())
     kept = path.read_bytes()

@@ -329,7 +329,7 @@ def test_an_artifact_in_a_single_file(tmp_path: Path) -> None:
         assert httpx.get(f"{address}/artifacts/{number}/raw/report.html").text == "<p>x</p>"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.sampled_from(["/", "/runs/", "/artifacts/", "/artifacts/7/files/", "/compare?run=", "/?"]),
     rest=st.text(max_size=60),

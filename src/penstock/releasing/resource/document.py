@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -57,39 +58,60 @@ def read_release(path: Path) -> ReleaseFile:
     Raises:
         BadInput: The file is missing, no ModelRelease, or one that the API server would refuse too (its author).
     """
-    document = read_yaml(path)
-    if not isinstance(document.value, dict) or document.value.get("kind") != "ModelRelease":
-        raise BadInput(f"{path} is no ModelRelease", f"It needs apiVersion {API_VERSION} and kind ModelRelease")
-    return ReleaseFile(_validated(document), document)
+    document = _read(path)
+    return ReleaseFile(_validated(document, document.value), document)
 
 
 def with_bundle(path: Path, text: str, digest: str, storage_uri: str) -> str:
-    """A release's text with another bundle, every comment and space as it was.
+    """A release's text with another bundle, or with its first; every comment and space as it was.
 
     Raises:
-        BadInput: The bundle is not named as `spec.model: {digest, storageUri}` on lines of their own (its author).
+        BadInput: The file is no ModelRelease, or what is to change is not on lines of its own (its author).
     """
-    document = read_release(path).document
-    for key, value in (("digest", digest), ("storageUri", storage_uri)):
+    document = _read(path)
+    spec, model = document.value.get("spec"), {"digest": digest, "storageUri": storage_uri}
+    if isinstance(spec, dict) and spec and "model" not in spec:
+        _validated(document, {**document.value, "spec": {**spec, "model": model}})
+        return _inserted(document, text, next(iter(spec)), model)
+    _validated(document, document.value)
+    for key, value in model.items():
         text = _replaced(document, text, key, value)
     return text
 
 
+def _inserted(document: Document, text: str, first: str, model: Mapping[str, str]) -> str:
+    """The bundle as the first thing of the specification, indented as what was the first."""
+    lines = text.splitlines(keepends=True)
+    above, below = (document.line(keys) for keys in (("spec",), ("spec", first)))
+    indent = " " * (len(lines[below - 1]) - len(lines[below - 1].lstrip(" ")))
+    if above == below:
+        raise BadInput(f"{document.place(('spec',))}: what is in spec must be on lines of its own to be added to")
+    said = [f"{indent}model:\n", *(f"{indent * 2}{key}: {value}\n" for key, value in model.items())]
+    return "".join([*lines[:above], *said, *lines[above:]])
+
+
 def _replaced(document: Document, text: str, key: str, value: str) -> str:
-    place = document.place(("spec", "model", key))
-    number = int(place.rpartition(":")[2]) - 1
+    location = ("spec", "model", key)
+    number = document.line(location) - 1
     lines = text.splitlines(keepends=True)
     pattern = re.compile(rf"^(\s*(?:\"{key}\"|{key})\s*:\s*)(\"[^\"]*\"|'[^']*'|[^\s#]+)(\s*(?:#.*)?\n?)$")
     found = pattern.match(lines[number])
     if not found:
-        raise BadInput(f"{place}: spec.model.{key} must be on a line of its own to be changed")
+        raise BadInput(f"{document.place(location)}: spec.model.{key} must be on a line of its own to be changed")
     lines[number] = f"{found[1]}{value}{found[3]}"
     return "".join(lines)
 
 
-def _validated(document: Document) -> ModelRelease:
+def _read(path: Path) -> Document:
+    document = read_yaml(path)
+    if not isinstance(document.value, dict) or document.value.get("kind") != "ModelRelease":
+        raise BadInput(f"{path} is no ModelRelease", f"It needs apiVersion {API_VERSION} and kind ModelRelease")
+    return document
+
+
+def _validated(document: Document, value: Mapping[str, Any]) -> ModelRelease:
     try:
-        return ModelRelease.model_validate(document.value)
+        return ModelRelease.model_validate(value)
     except ValidationError as error:
 
         def place(location: tuple[Any, ...]) -> str:

@@ -50,7 +50,7 @@ BATCHES = st.builds(
 
 
 @given(batches=st.lists(BATCHES, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_anything_is_answered_and_the_impossible_never_helps(batches: list[Batch]) -> None:
     evidence = Evidence()
     for batch in batches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.releasing.kubernetes.comparing import says
@@ -27,7 +27,6 @@ each_kind = pytest.mark.parametrize("mode", sorted(ROUTES))
 
 
 @each_kind
-@settings(deadline=None)
 @given(split=splits, revision=st.integers(0, 10**9))
 def test_a_split_survives_being_written_and_read(mode: str, split: Split, revision: int) -> None:
     made = ROUTES[mode].route(KEY, ROUTE, split, revision)

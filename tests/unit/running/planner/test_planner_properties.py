@@ -112,7 +112,7 @@ def _all_needs_are_met(spec: PipelineSpec, work: Work, ends: Mapping[str, Fate],
             assert upstream_id in ends
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(graphs(), st.data())
 def test_every_graph_ends_with_every_work_handed_out_once(components, choose):
     planner, works, ended = run(PipelineSpec("p", components), choose)
@@ -127,7 +127,7 @@ def test_every_graph_ends_with_every_work_handed_out_once(components, choose):
     assert not planner.ended()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(graphs(), st.data())
 def test_a_selection_runs_a_part_of_what_the_whole_would(components, choose):
     spec = PipelineSpec("p", components)
@@ -143,7 +143,7 @@ def test_a_selection_runs_a_part_of_what_the_whole_would(components, choose):
     assert all(selection.may_execute(end.id) for end in ended)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(graphs(), st.integers(0, 2**32))
 def test_the_same_ends_give_the_same_plan(components, seed):
     def ids() -> list[str]:
