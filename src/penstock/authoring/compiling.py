@@ -20,7 +20,7 @@ from penstock.authoring.config import Config, PipelineFile, read_config, shown
 from penstock.authoring.discovery import COMPILED_FILE, load_pipeline
 from penstock.authoring.freshness import mark, seal
 from penstock.authoring.pipeline import Pipeline, WiringError
-from penstock.authoring.placing import Place, on_cluster, on_laptop
+from penstock.authoring.placing import Place, Placement, on_cluster, on_laptop
 from penstock.authoring.run_parameters import RunParameter, run_parameters
 from penstock.profiles.cluster import ClusterProfile
 from penstock.provenance.compiled import version_name
@@ -99,7 +99,7 @@ def compile_for(folder: Path, profile: ClusterProfile) -> Compiled:
 def _compile(config: Config, place: Place, sources: str, pipeline_root: str = "") -> Compiled:
     build = load_build(config.folder)
     # What a run may set is typed by the components that the tasks run, and those are known once it has been built.
-    components = build_pipeline(config, build, {}, place)[0].components
+    components = build_pipeline(config, build, {}, _anywhere)[0].components
     config.check_tasks(components)
     settable = run_parameters(config, components)
     _, made = build_pipeline(config, build, settable, place, pipeline_root)
@@ -113,6 +113,11 @@ def _compile(config: Config, place: Place, sources: str, pipeline_root: str = ""
         seal=seal(content),
     )
     return Compiled(header + content, digest_bytes(content.encode()), config.file, documents, components, settable)
+
+
+def _anywhere(_task: str, component: ComponentSpec) -> Placement:
+    """Surround a task by nothing, where only what it runs is asked for."""
+    return Placement(component.image)
 
 
 def compile_pipeline(folder: Path, images: Mapping[str, str] | None = None) -> str:
