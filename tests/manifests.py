@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,13 @@ Thing = Mapping[str, Any]
 
 def objects(environment: str, *kinds: str) -> list[Thing]:
     """The objects of an environment, of some kinds or all, in the order of their files."""
+    return [thing for thing in _read(environment) if not kinds or thing["kind"] in kinds]
+
+
+@functools.cache
+def _read(environment: str) -> list[Thing]:
     paths = sorted((MANIFESTS / environment).rglob("*.yaml"))
-    found = [document for path in paths for document in yaml.safe_load_all(path.read_text())]
-    return [thing for thing in found if not kinds or thing["kind"] in kinds]
+    return [thing for path in paths for thing in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)]
 
 
 def template(workload: Thing) -> dict[str, Any]:
