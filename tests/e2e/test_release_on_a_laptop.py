@@ -18,13 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components.pusher.main import run as push
-from components.pusher.spec import SPEC
 from penstock.releasing.local.replaying import Replay, Row, Sent
-from penstock.sdk.testkit import run_component
-from penstock.serving.bundle import Bundle, open_bundle
+from penstock.serving.bundle import Bundle
 from penstock.serving.load_test.target import target_of
-from tests.components.pusher.conftest import make_inputs
+from tests.servers.bundles import push
 from tests.servers.gateway import PYTHON, REPOSITORY
 from tests.unit.serving.small_model import score_by_hand
 
@@ -51,14 +48,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
     command = [sys.executable, "-c", _MODELS, str(folder / "models")]
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}/src:{REPOSITORY}"}
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, env=environment)
-    made = {}
-    for name, model in (("flights", "good"), ("better", "good"), ("worse", "worse")):
-        source = folder / "models" / model
-        files = {p.relative_to(source).as_posix(): p.read_bytes() for p in source.rglob("*") if p.is_file()}
-        inputs = make_inputs(folder / f"inputs-{name}", files)
-        pushed = run_component(SPEC, push, folder / f"out-{name}", params={"name": name}, inputs=inputs)
-        made[name] = open_bundle(pushed.outputs["pushed_model"].path)
-    return made
+    models = {"flights": "good", "better": "good", "worse": "worse"}
+    return {name: push(folder / "models" / model, folder, name) for name, model in models.items()}
 
 
 def rows() -> list[Row]:

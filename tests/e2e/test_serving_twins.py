@@ -13,10 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from components.pusher.main import run
-from components.pusher.spec import SPEC
 from penstock.sdk import BadInput, PenstockError
-from penstock.sdk.testkit import run_component
 from penstock.serving.bundle import open_bundle
 from penstock.serving.gateway.routing import Route
 from penstock.serving.load_test.open_loop import run_open_loop
@@ -24,7 +21,7 @@ from penstock.serving.load_test.target import target_of
 from penstock.serving.prediction_log import log_files, read_predictions
 from penstock.serving.twins.local_serving import LocalServing, ServingOptions
 from penstock.serving.twins.programs import Programs
-from tests.components.pusher.conftest import make_inputs
+from tests.servers.bundles import push
 from tests.servers.gateway import PYTHON, REPOSITORY, until
 from tests.unit.serving.small_model import ROWS, score_by_hand
 
@@ -39,16 +36,8 @@ def bundles(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles")
     command = [sys.executable, "tests/unit/serving/small_model.py", str(folder / "models")]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    made = {}
-    for name in ("one", "two", "broken"):
-        good = folder / "models/good"
-        files = {p.relative_to(good).as_posix(): p.read_bytes() for p in good.rglob("*") if p.is_file()}
-        if name == "broken":
-            files["saved_model/saved_model.pb"] = b"no model"
-        inputs = make_inputs(folder / f"inputs-{name}", files)
-        pushed = run_component(SPEC, run, folder / f"out-{name}", params={"name": name}, inputs=inputs)
-        made[name] = open_bundle(pushed.outputs["pushed_model"].path)
-    return made
+    made = {name: push(folder / "models/good", folder, name) for name in ("one", "two")}
+    return made | {"broken": push(folder / "models/good", folder, "broken", saved_model=b"no model")}
 
 
 @pytest.fixture(scope="module")

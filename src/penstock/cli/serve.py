@@ -31,6 +31,12 @@ _FOLLOW_SECONDS = 2.0
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Serve this bundle instead of the one that was pushed last.",
 )
+@click.option(
+    "--fallback",
+    metavar="PIPELINE|FOLDER",
+    help="The bundle that answers when the model fails or its input does not fit it: a folder, or what a pipeline "
+    "pushed last.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
 @click.option("--grpc-port", type=click.IntRange(1, 65535), help="Answer gRPC (V2), too, on this port.")
@@ -48,6 +54,7 @@ def command(
     home: Path,
     pipeline: str | None,
     folder: Path | None,
+    fallback: str | None,
     host: str,
     port: int,
     grpc_port: int | None,
@@ -62,12 +69,16 @@ def command(
     (penstock-bundle). What was asked and answered is in Parquet files under --home, in serving/NAME/predictions. Ctrl-C
     answers what was asked, and ends it.
 
+    Where the --fallback had to answer, penstock-fallback says why, and so does the prediction log. It stands behind
+    whatever is served, newer bundles and candidates of releases included.
+
     A release of the same name (penstock release apply) is carried out here, and says from then on what serves.
 
     \b
     Examples:
       penstock serve flights
       penstock serve flights --port 9000 --follow
+      penstock serve flights --fallback releases/1a5555a3793670b8
       penstock serve --bundle releases/1a5555a3793670b8 --processes 2
     """
     from penstock.releasing.local.hosting import carried_out, is_begun, releases_below
@@ -87,7 +98,8 @@ def command(
     name = pipeline or (bundle.name if bundle else "")
     if bundle and is_begun(releases, name):
         bundle, released = None, True
-    options = ServingOptions(model_name=name, host=host, port=port, grpc_port=grpc_port)
+    behind = _behind(home, fallback, bundle)
+    options = ServingOptions(model_name=name, host=host, port=port, grpc_port=grpc_port, fallback=behind)
     state = home / "serving" / name
     with _told_to_end() as end, LocalServing(_programs(state), state, options, tell=_say) as serving:
         if bundle:
@@ -121,6 +133,19 @@ def _open(folder: Path) -> Bundle:
     from penstock.serving.bundle import open_bundle
 
     return open_bundle(folder.absolute())
+
+
+def _behind(home: Path, named: str | None, bundle: Bundle | None) -> Bundle | None:
+    """The bundle that --fallback names."""
+    from penstock.sdk import BadInput
+
+    if named is None:
+        return None
+    folder = Path(named)
+    found = _open(folder) if folder.is_dir() or len(folder.parts) > 1 else pushed_bundle(home, named)
+    if bundle and bundle.digest == found.digest:
+        raise BadInput(f"--fallback {named} is the bundle that is to serve", "Name another: it would fail likewise")
+    return found
 
 
 def pushed_bundle(home: Path, pipeline: str) -> Bundle:

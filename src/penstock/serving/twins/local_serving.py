@@ -52,6 +52,8 @@ class ServingOptions:
     """How long a file of the prediction log is open [s]: until then nobody can read it."""
     waiting_seconds: float = 60.0
     """How long a request waits for a model server that is being started again [s]."""
+    fallback: Bundle | None = None
+    """The bundle that answers, behind every model that is served, when that fails or its input does not fit it."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +249,8 @@ class LocalServing:
             said: dict[str, Any] | None = self.gateway.state()
         except GatewayAway:
             said = None
-        return {"url": self.url, "gateway": {**gateway, "state": said}, "twins": twins}
+        fallback = self.options.fallback.digest if self.options.fallback else None
+        return {"url": self.url, "fallback": fallback, "gateway": {**gateway, "state": said}, "twins": twins}
 
     def close(self) -> None:
         """End everything in order: the gateway answers what it was asked, then the model servers end."""
@@ -307,6 +310,8 @@ class LocalServing:
                 arguments = ["--model-dir", str(bundle.model_folder), "--model-name", self.options.model_name]
                 if ports[number].grpc is not None:
                     arguments += ["--grpc", f"127.0.0.1:{ports[number].grpc}"]
+                if self.options.fallback is not None:
+                    arguments += ["--fallback-dir", str(self.options.fallback.model_folder)]
                 log = self.folder / f"{name}-{number}.log"
                 return self._programs.start(_SERVER, [*arguments, "--fd", str(fd)], log, [fd])
 
