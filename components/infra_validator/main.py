@@ -67,7 +67,7 @@ def _serve(
             best = measure.load_test(port, server, golden.rows, params, context.scratch)
             peak = server.peak_memory_bytes()
             figures |= {"p50_ms": best.p50_ms, "p99_ms": best.p99_ms, "qps": best.qps, "peak_memory_bytes": peak}
-            reasons += [*logic.load_reasons(best, params), logic.memory_reason(peak, params)]
+            reasons += [logic.load_reason(best, params), logic.memory_reason(peak, params)]
         return reasons
 
 

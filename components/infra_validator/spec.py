@@ -18,20 +18,17 @@ class InfraValidatorParams(Params):
     timeout_seconds: float = Field(default=120.0, gt=0, le=3600)
     """How long the server may take from its start to its first prediction [s], and any answer after it."""
     max_p99_ms: float = Field(default=250.0, gt=0)
-    """Largest 99th percentile of the latency of a one-row request [ms]."""
-    min_qps: float = Field(default=10.0, ge=0)
-    """Smallest rate of one-row requests that the server must answer [1/s]."""
+    """Largest 99th percentile of the latency of a one-row request [ms], from the time that it was due."""
+    min_qps: float = Field(default=10.0, gt=0, le=10_000)
+    """Smallest rate of one-row requests that the server must answer [1/s]: so many are due in each second of the load
+    test, whatever comes back."""
     max_memory_bytes: int = Field(default=4 * 1024**3, gt=0)
     """Largest peak of the server's memory [bytes]."""
-    load_requests: int = Field(default=200, ge=1, le=100_000)
-    """Requests of one round of the load test, at most."""
     load_seconds: float = Field(default=1.0, gt=0, le=60)
-    """Length of one round of the load test [s], at most."""
+    """Length of one round of the load test [s]."""
     rules: str = ""
     """The rules of the bundle as text (`rules.yaml`, see below): what may be done to scores before they are answers.
     They must fit the model, and every example in them must come out as it says. Empty: none."""
-    connections: int = Field(default=2, ge=1, le=64)
-    """Requests in flight at once during the load test."""
 
 
 SPEC = ComponentSpec(

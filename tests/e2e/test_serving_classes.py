@@ -84,10 +84,13 @@ def test_the_load_test_takes_its_answers(client, tmp_path):
     bodies.write_text("".join(json.dumps({"instances": [row]}) + "\n" for row in ROWS))
     command = [sys.executable, "-m", "penstock.serving.load_test", f"{client.base_url}/v1/models/small:predict"]
     done = subprocess.run(
-        [*command, "--bodies", str(bodies), "--requests", "30"], capture_output=True, check=True, timeout=60
+        [*command, "--bodies", str(bodies), "--rate", "30", "--seconds", "1"],
+        capture_output=True,
+        check=True,
+        timeout=60,
     )
     report = json.loads(done.stdout)
-    assert (report["requests"], report["errors"], report["first_error"]) == (30, 0, "")
+    assert (report["verdict"], report["answered"], report["error_kinds"]) == ("Successful", 30, {})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import click
 from penstock.cli.output import console, json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from penstock.artifacts.verdict import Verdict
     from penstock.serving.load_test.open_loop import OpenReport
     from penstock.serving.load_test.target import Target
 
@@ -135,7 +134,7 @@ def _test(
     as_json: bool,
 ) -> None:
     from penstock.artifacts.verdict import Verdict
-    from penstock.serving.load_test.budget import Budget, judge
+    from penstock.serving.load_test.budget import Budget, judged
     from penstock.serving.load_test.open_loop import run_open_loop
 
     def told(sent: int, failed: int) -> None:
@@ -143,18 +142,18 @@ def _test(
             click.echo(f"\r{sent:,} sent, {failed:,} failed", nl=False, err=True)
 
     report = run_open_loop(target, lines, rate=rate, seconds=seconds, on_second=told)
-    verdict, why = judge(report, Budget(*budget))
+    document = judged(report, Budget(*budget))
     if as_json:
-        print_json({"verdict": str(verdict), "why": why, **report.model_dump(mode="json")})
+        print_json(document)
     else:
         if sys.stderr.isatty():
             click.echo("\r" + " " * 50 + "\r", nl=False, err=True)
-        _show(report, verdict, why)
-    if verdict is not Verdict.SUCCESSFUL:
+        _show(report, document["verdict"], document["why"])
+    if document["verdict"] != Verdict.SUCCESSFUL:
         sys.exit(_GATE_SAID_NO)
 
 
-def _show(report: OpenReport, verdict: Verdict, why: str) -> None:
+def _show(report: OpenReport, verdict: str, why: str) -> None:
     sent = f"{report.sent:,} sent in {report.seconds:g} s, {report.answered:,} answered, {report.errors:,} failed"
     click.echo(f"{sent}; {report.answered_per_second:g}/s answered")
     names = ("p50", "p90", "p99", "p99.9", "most")

@@ -17,7 +17,7 @@ from tests.components.infra_validator.conftest import ENVIRONMENT, PYTHON, REPOS
 from tests.unit.serving.small_model import ROWS
 
 pytestmark = pytest.mark.slow
-QUICK = {"load_requests": 50}
+QUICK = {"min_qps": 50.0, "load_seconds": 0.5}
 
 
 def change_golden(model, change):
@@ -34,7 +34,6 @@ def test_a_good_model_is_blessed_with_its_figures(worker, model, tmp_path):
         "timeout_seconds",
         "same_answers",
         "max_p99_ms",
-        "min_qps",
         "max_memory_bytes",
     }
     assert [r.subject for r in judged.decision.reasons if r.rule == "same_answers"] == [
@@ -50,7 +49,7 @@ def test_a_good_model_is_blessed_with_its_figures(worker, model, tmp_path):
         len(ROWS),
     )
     assert 0 < facts["p50_ms"] <= facts["p99_ms"] < 250
-    assert facts["qps"] > 10
+    assert 0 < facts["qps"] <= 12  # ten, the last of them after 0.9 s
     assert 50e6 < facts["peak_memory_bytes"] < 4e9
     assert 0 < facts["load_seconds"] < 60
 
@@ -166,18 +165,18 @@ def test_a_model_that_is_not_ready_in_time(worker, built, tmp_path):
     assert judged.worst.text == "the model was not ready within 1 s"
 
 
-@pytest.mark.parametrize(
-    ("budget", "said"),
-    [
-        ({"max_p99_ms": 0.01}, "ms, over 0.01 ms"),
-        ({"min_qps": 1e6}, "requests per second, under 1e+06"),
-        ({"max_memory_bytes": 1024**2}, "MiB, over 1 MiB"),
-    ],
-)
-def test_a_broken_budget(worker, model, tmp_path, budget, said):
-    judged = worker.judge(model, tmp_path / "out", **budget, **QUICK)
-    assert (judged.decision.verdict, judged.worst.rule) == ("Failed", next(iter(budget)))
-    assert said in judged.worst.text
+def test_a_model_that_is_too_slow(worker, built, tmp_path):
+    """Whether it is the model or the machine, which may be too busy to tell: the gate is closed."""
+    judged = worker.judge(built / "tardy", tmp_path / "out", max_p99_ms=100, min_qps=2)
+    assert (judged.decision.gate, judged.worst.rule) == ("closed", "max_p99_ms")
+    assert "ms at 2/s; asked: at most 100 ms" in judged.worst.text
+    assert judged.metadata["p99_ms"] > 100
+
+
+def test_a_model_that_takes_too_much_memory(worker, model, tmp_path):
+    judged = worker.judge(model, tmp_path / "out", max_memory_bytes=1024**2, **QUICK)
+    assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "max_memory_bytes")
+    assert "MiB, over 1 MiB" in judged.worst.text
     assert judged.metadata["qps"] > 0
 
 
@@ -199,7 +198,7 @@ def under_load(pid):
     raise AssertionError("the load test did not start")
 
 
-LONG = {"load_requests": 100_000, "load_seconds": 20}
+LONG = {"min_qps": 50.0, "load_seconds": 6}
 
 
 def test_a_server_that_dies_under_load(worker, model, tmp_path):

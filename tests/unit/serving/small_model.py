@@ -111,6 +111,7 @@ if __name__ == "__main__":
     models = Path(sys.argv[1])
     write_model(models / "good")
     write_model(models / "slow", spins=2_000_000)
+    write_model(models / "tardy", spins=20_000)
     write_model(models / "nan", scale=math.nan)
     write_model(models / "classes", classes=True)
     write_model(models / "fragile", fragile=True)

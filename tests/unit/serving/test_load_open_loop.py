@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from penstock.artifacts.verdict import Verdict
-from penstock.serving.load_test.budget import Budget, judge
+from penstock.serving.load_test import open_loop
+from penstock.serving.load_test.budget import Budget, judge, judged
 from penstock.serving.load_test.histogram import Histogram
 from penstock.serving.load_test.open_loop import OpenReport, run_open_loop
 from penstock.serving.load_test.rate import find_rate, kept
@@ -64,6 +65,15 @@ def test_it_sends_as_much_as_was_due_whatever_comes_back(target):
 def test_nobody_there_is_an_error_for_each_request():
     report = run_open_loop(Target("127.0.0.1", 1, "/"), [b"a"], rate=100, seconds=0.1)
     assert (report.answered, report.errors, report.p99_ms) == (0, 10, 0)
+
+
+def test_an_answer_is_waited_for_from_the_time_that_it_was_due(target, monkeypatch):
+    """All wait for the one that stalls, and none for longer than it may, though they are sent one after the other."""
+    monkeypatch.setattr(open_loop, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(open_loop, "_CONNECTIONS", 1)
+    report = run_open_loop(target, [b"stall"], rate=50, seconds=0.2)
+    assert (report.answered, report.error_kinds) == (0, {"no answer within 0.2 s": 10})
+    assert report.seconds < 0.2 + 0.2 + 5
 
 
 def test_every_second_is_told(target):
@@ -139,3 +149,6 @@ def test_verdicts():
     assert (verdict, why) == (Verdict.FAILED, "3 of 100 requests failed (3 %), first of all: HTTP 500")
     assert judge(report_of(100, errors=3), Budget(max_error_percent=5))[0] is Verdict.SUCCESSFUL
     assert judge(report_of(0.5), Budget())[0] is Verdict.ERROR
+    document = judged(report_of(100, p99=21), Budget(max_p99_ms=20))
+    assert list(document)[:3] == ["verdict", "why", "rate"]
+    assert document["verdict"] == "Failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from penstock.artifacts.verdict import Verdict
 from penstock.serving.load_test.open_loop import OpenReport
@@ -46,3 +47,9 @@ def judge(report: OpenReport, budget: Budget) -> tuple[Verdict, str]:
         text = f"{figures}; but this machine sent up to {report.late_p99_ms:g} ms late itself, so it cannot tell"
         return Verdict.INCONCLUSIVE, text
     return Verdict.FAILED, figures
+
+
+def judged(report: OpenReport, budget: Budget) -> dict[str, Any]:
+    """A report as JSON has it, with `verdict` and `why` before all else."""
+    verdict, why = judge(report, budget)
+    return {"verdict": str(verdict), "why": why, **report.model_dump(mode="json")}
