@@ -1,5 +1,7 @@
 """A real kube-apiserver on etcd, for the tests marked `cluster`: one per session, up in seconds, gone with it.
 
+A test that takes the API server away has one of its own (`started`).
+
 It authenticates (static tokens, service accounts), authorizes (RBAC), admits (Pod Security, service accounts) and
 validates (schemas, CEL) as any cluster does. No controller and no node runs: nothing is scheduled, a namespace gets no
 default service account, and what was deleted with a finalizer stays. Tests keep apart by namespaces of their own.
@@ -7,9 +9,9 @@ default service account, and what was deleted with a finalizer stays. Tests keep
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
-import shutil
 import ssl
 import subprocess
 import tempfile
@@ -24,7 +26,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.servers.processes import WAIT_SECONDS, free_port, serving
+from tests.servers.processes import WAIT_SECONDS, Program, free_port, serving
 from tests.servers.tools import ROOT, tools
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 ADMINISTRATOR = "administrator"
 """The static token of the group system:masters, on a server that lives as long as the tests."""
+CERTIFICATE = "apiserver.crt"
+"""The server writes it itself where it finds none."""
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 KUBECTL_SECONDS = 120
 _NUMBERS = itertools.count(1)
@@ -46,11 +50,13 @@ class Cluster:
     """Its own folder: certificate, kubeconfigs, logs."""
     programs: Path
     """Where etcd, kube-apiserver and kubectl are."""
+    server: Program
+    """The kube-apiserver. Whoever kills it is alone with it; started again, it finds its store as it was."""
 
     @property
     def certificate(self) -> Path:
         """What the server's certificate is checked against."""
-        return self.folder / "apiserver.crt"
+        return self.folder / CERTIFICATE
 
     @property
     def kubeconfig(self) -> Path:
@@ -126,12 +132,8 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The session's kube-apiserver."""
-    programs = tools("kubernetes")
-    folder = Path(tempfile.mkdtemp(prefix="penstock-cluster-"))
-    try:
-        yield from _started(programs, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with started() as made:
+        yield made
 
 
 @pytest.fixture
@@ -150,6 +152,13 @@ def crds(*names: str) -> list[Path]:
     if missing:
         pytest.skip(f"{folder} has no {', '.join(missing)}: PENSTOCK_CRDS names a folder of CRDs")
     return [folder / name for name in names]
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Cluster]:
+    """A kube-apiserver on an etcd of its own until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="penstock-cluster-", ignore_cleanup_errors=True) as folder:
+        yield from _started(tools("kubernetes"), Path(folder))
 
 
 def _started(programs: Path, folder: Path) -> Iterator[Cluster]:
@@ -175,12 +184,12 @@ def _started(programs: Path, folder: Path) -> Iterator[Cluster]:
         "--endpoint-reconciler-type=none",
         "--advertise-address=127.0.0.1",
     ]
-    cluster = Cluster(f"https://127.0.0.1:{port}", folder, programs)
+    url = f"https://127.0.0.1:{port}"
 
     def is_ready() -> bool:
-        trusted = ssl.create_default_context(cafile=cluster.certificate)
+        trusted = ssl.create_default_context(cafile=folder / CERTIFICATE)
         headers = {"Authorization": f"Bearer {ADMINISTRATOR}"}
-        answer = httpx.get(f"{cluster.url}/readyz", headers=headers, verify=trusted, trust_env=False)
+        answer = httpx.get(f"{url}/readyz", headers=headers, verify=trusted, trust_env=False)
         return answer.status_code == httpx.codes.OK
 
     def is_healthy() -> bool:
@@ -188,8 +197,9 @@ def _started(programs: Path, folder: Path) -> Iterator[Cluster]:
 
     with (
         serving(etcd, folder / "etcd.log", is_healthy),
-        serving(apiserver, folder / "kube-apiserver.log", is_ready),
+        serving(apiserver, folder / "kube-apiserver.log", is_ready) as server,
     ):
+        cluster = Cluster(url, folder, programs, server)
         cluster.apply(_account("default"))
         yield cluster
 

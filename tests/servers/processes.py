@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,22 +22,43 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass
+class Program:
+    """A server that can be killed, and started again as it was."""
+
+    command: list[str]
+    log: Path
+    is_ready: Callable[[], bool]
+    """May raise as long as nothing answers."""
+    environment: Mapping[str, str] | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self.log.open("ab") as stream:
+            self.process = subprocess.Popen(
+                self.command, stdout=stream, stderr=stream, cwd=self.log.parent, env=self.environment
+            )
+        wait_until_ready(self.process, self.log, self.is_ready)
+
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        if self.process:
+            self.process.kill()
+            self.process.wait(WAIT_SECONDS)
+
+
 @contextlib.contextmanager
 def serving(
     command: list[str], log: Path, is_ready: Callable[[], bool], environment: Mapping[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends; it is killed then, for its data end with it.
-
-    `is_ready` may raise as long as nothing answers.
-    """
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=log.parent, env=environment)
+) -> Iterator[Program]:
+    """Run a server until the block ends; it is killed then, for its data end with it."""
+    program = Program(command, log, is_ready, environment)
     try:
-        wait_until_ready(process, log, is_ready)
-        yield process
+        program.start()
+        yield program
     finally:
-        process.kill()
-        process.wait(WAIT_SECONDS)
+        program.kill()
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], log: Path, is_ready: Callable[[], bool]) -> None:

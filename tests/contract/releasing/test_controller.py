@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
 from penstock.releasing.controller.leading import Elector
-from penstock.releasing.kubernetes.api import INFERENCE_SERVICES, RELEASES, Api, Gone, Refused
+from penstock.releasing.kubernetes.api import CONFIG_MAPS, INFERENCE_SERVICES, RELEASES, Api, Gone, Kind, Refused
 from penstock.releasing.kubernetes.leases import LeaseObject
 from penstock.releasing.kubernetes.running import Built, Settings, build
 from penstock.releasing.kubernetes.watching import Follower
 from penstock.releasing.observing import SourcesObserver
-from penstock.releasing.port import Key
+from penstock.releasing.port import Key, Unavailable
 from penstock.releasing.resource.status import Phase
 from tests.contract.releasing.conftest import OnCluster, api_of, release
 from tests.contract.releasing.fake_kserve import FakeKServe
+from tests.contract.releasing.processes import Process, eventually, holder
 from tests.manifests import ROOT
 from tests.servers.kubernetes import Cluster
-from tests.servers.processes import free_port
 
 pytestmark = pytest.mark.cluster
-PATIENCE_SECONDS = 120.0
-
-
-def eventually(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS, every: float = 0.05) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(every)
 
 
 class Clock:
@@ -128,6 +115,13 @@ def test_a_watch_goes_on_from_where_it_was_and_lists_anew_only_when_that_is_gone
     eventually(lambda: len(set(seen)) == 4)
     assert late.lists == 1
     stop.set()
+
+
+def test_what_the_server_does_not_serve_is_not_taken_for_absent(cluster: Cluster, namespace: str) -> None:
+    api = api_of(cluster)
+    assert api.get(CONFIG_MAPS, namespace, "nothing") is None
+    with pytest.raises(Unavailable, match="does not serve"):
+        api.get(Kind("nothing.example.com", "v1", "things"), namespace, "nothing")
 
 
 @pytest.fixture
@@ -220,33 +214,18 @@ def test_a_thousand_releases_are_all_seen_and_each_gets_its_twin(
 
 def test_the_command_answers_on_its_port_and_ends_cleanly(with_kserve: Cluster, namespace: str, tmp_path: Path) -> None:
     with_kserve.apply(release("flights", namespace))
-    port = free_port()
-    command = [Path(sys.executable).parent / "penstock", "controller", f"--namespace={namespace}"]
-    command += [f"--lease-namespace={namespace}", f"--port={port}"]
-    environment = {**os.environ, "KUBECONFIG": str(with_kserve.kubeconfig)}
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log, env=environment)
+    made = Process(with_kserve, namespace, tmp_path / "log")
     try:
-
-        def is_ready() -> bool:
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            try:
-                return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        eventually(is_ready)
-        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
-        assert "penstock_controller_reconciles_total" in metrics
-        assert httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).text == "ok\n"
+        made.start()
+        eventually(lambda: made.answer("/readyz") == 200)
+        eventually(lambda: made.metric('penstock_controller_reconciles_total{outcome="done"}') > 0)
+        assert made.answer("/healthz") == 200
+        made.process.send_signal(signal.SIGTERM)
+        assert made.process.wait(60) == 0
     finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(60)
-    assert code == 0
-    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    assert {"leads", "listens", "stops"} <= {line["message"] for line in lines}
-    lease = json.loads(with_kserve.kubectl("get", "lease/penstock-controller", "-n", namespace, "-o", "json"))
-    assert lease["spec"].get("holderIdentity", "") == "", "another may lead at once"
+        made.kill()
+    assert {"leads", "listens", "stops"} <= {line["message"] for line in made.lines()}
+    assert holder(api_of(with_kserve), namespace) == "", "another may lead at once"
 
 
 @pytest.mark.slow
@@ -256,32 +235,22 @@ def test_when_the_one_that_leads_is_killed_the_other_carries_the_release_on(
     api = api_of(with_kserve)
     kserve = FakeKServe(api, namespace)
     with_kserve.apply(release("flights", namespace))
-    command = [Path(sys.executable).parent / "penstock", "controller", f"--namespace={namespace}", "--port=0"]
-    command += [f"--lease-namespace={namespace}"]
-    environment = {**os.environ, "KUBECONFIG": str(with_kserve.kubeconfig)}
-
-    def holder() -> str:
-        lease = LeaseObject(api, namespace).read()
-        return str(lease[0].get("holderIdentity")) if lease else ""
 
     def phase() -> str:
         kserve.step()
         return str(((api.get(RELEASES, namespace, "flights") or {}).get("status") or {}).get("phase"))
 
-    logs = [(tmp_path / name).open("w") for name in ("one", "other")]
-    processes = [subprocess.Popen(command, stderr=log, env=environment) for log in logs]
+    processes = [Process(with_kserve, namespace, tmp_path / name) for name in ("one", "other")]
     try:
+        for each in processes:
+            each.start()
         eventually(lambda: phase() == "Stable")
-        leader = next(each for each in processes if holder().endswith(f"-{each.pid}"))
+        leader = next(each for each in processes if each.leads())
         other = next(each for each in processes if each is not leader)
         leader.kill()
         with_kserve.apply(release("flights", namespace, "two"))
         eventually(lambda: phase() in ("WarmingUp", "Releasing"), every=0.5)
-        assert holder().endswith(f"-{other.pid}")
-        assert other.poll() is None
+        assert other.leads()
     finally:
-        for process in processes:
-            process.kill()
-            process.wait(30)
-        for log in logs:
-            log.close()
+        for each in processes:
+            each.kill()

@@ -12,30 +12,13 @@ from penstock.releasing.kubernetes.evidence import EvidenceMaps
 from penstock.releasing.observing import SourcesObserver
 from penstock.releasing.resource.status import Phase
 from tests.contract.releasing.conftest import OnCluster
+from tests.contract.releasing.traffic import Traffic
 from tests.servers.kubernetes import Cluster
 from tests.servers.prometheus import Target, prometheus
 from tests.unit.releasing.releases import LADDER
 
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
 FIELDS = {"ladder": LADDER[1:], "warmUp": {"seconds": 0, "mirrorPercent": 0}}
-
-
-class Traffic:
-    """Requests that two models answered, as Istio counts them."""
-
-    def __init__(self, target: Target, namespace: str) -> None:
-        self.target, self.namespace = target, namespace
-        self.counted = {("a", 200): 0, ("a", 503): 0, ("b", 200): 0, ("b", 503): 0}
-
-    def serve(self, requests: int, errors_of_b: float) -> None:
-        for twin, errors in (("a", 0.01), ("b", errors_of_b)):
-            self.counted[twin, 503] += round(requests * errors)
-            self.counted[twin, 200] += round(requests * (1 - errors))
-        self.target.show({self._series(twin, code): count for (twin, code), count in self.counted.items()})
-
-    def _series(self, twin: str, code: int) -> str:
-        where = f'destination_workload_namespace="{self.namespace}",destination_workload="flights-{twin}-predictor"'
-        return f'istio_requests_total{{reporter="destination",{where},response_code="{code}"}}'
 
 
 @pytest.fixture

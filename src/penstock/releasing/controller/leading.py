@@ -62,6 +62,8 @@ class Elector:
         self._sighting: Sighting | None = None
         self._renewed_at = float("-inf")
         self._lock = threading.Lock()
+        self.answered = False
+        """Whether the lease could be asked after last, whoever leads."""
 
     def leads(self) -> bool:
         """Whether this controller may act now: it renewed the lease lately enough that nobody else may have it."""
@@ -74,8 +76,10 @@ class Elector:
             try:
                 if self._write(began):
                     self._renewed_at = began
-            except PenstockError:
-                pass  # It may lead on until the last renewal is too old.
+                self.answered = True
+            except PenstockError as problem:
+                # It may lead on until the last renewal is too old.
+                self.answered = isinstance(problem, Conflict)
             return self.leads()
 
     def step_down(self) -> None:

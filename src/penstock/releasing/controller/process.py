@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,20 +30,47 @@ class Following(Protocol):
         """Find out until told to stop."""
         ...
 
+    def wake(self) -> None:
+        """Wait no longer: what failed may succeed now."""
+        ...
+
 
 class Controller:
     """One controller process."""
 
-    def __init__(self, cluster: Cluster, judge: Judge, elector: Elector, queue: WorkQueue, workers: int = 4) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        judge: Judge,
+        elector: Elector,
+        queue: WorkQueue,
+        *,
+        workers: int = 4,
+        server_is_ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Put it together.
+
+        Args:
+            cluster: Where the releases are.
+            judge: Who asks the gates.
+            elector: Who leads.
+            queue: Which release is due.
+            workers: How many releases are looked at at once.
+            server_is_ready: Whether the API server serves everything; asked only after it was away. May raise
+                Unavailable.
+        """
+        self._server_is_ready = server_is_ready
         self._elector, self.queue, self._workers = elector, queue, workers
         self._cluster, self._judge = Fenced(cluster, elector.leads), judge
         self.metrics = Metrics(elector.leads, lambda: len(queue))
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._followers: Sequence[Following] = ()
         self._beat = time.monotonic()
 
     def start(self, followers: Sequence[Following]) -> None:
         """Start everything."""
+        self._followers = followers
         jobs: list[tuple[str, Callable[[], None]]] = [("leading", self._lead)]
         jobs += [(f"follower-{number}", _running(each, self._stop)) for number, each in enumerate(followers)]
         jobs += [(f"worker-{number}", self._work) for number in range(self._workers)]
@@ -55,6 +83,7 @@ class Controller:
         """Finish what is being done, let another lead, and stop."""
         self._stop.set()
         self.queue.close()
+        self._wake_followers()
         end = time.monotonic() + seconds
         for thread in self._threads:
             if thread.name.startswith(("worker", "leading")):
@@ -112,14 +141,30 @@ class Controller:
         self.queue.failed(key)
 
     def _lead(self) -> None:
-        led = False
+        led = is_there = False
         while not self._stop.is_set():
             leads = self._elector.renew()
             self._beat = time.monotonic()
             if leads is not led:
                 say("leads" if leads else "does not lead")
                 led = leads
-            self._stop.wait(RENEW_SECONDS)
+            was_there, is_there = is_there, self._is_there(is_there)
+            if is_there and not was_there:
+                # What could not be done because the API server was away waits no longer.
+                self.queue.retry()
+                self._wake_followers()
+            self._stop.wait(RENEW_SECONDS * random.uniform(0.9, 1.1))  # noqa: S311
+
+    def _is_there(self, was_there: bool) -> bool:
+        """Whether the API server is there: it answers and, where it was away, serves everything again."""
+        try:
+            return self._elector.answered and (was_there or self._server_is_ready())
+        except Unavailable:
+            return False
+
+    def _wake_followers(self) -> None:
+        for follower in self._followers:
+            follower.wake()
 
     def _work(self) -> None:
         while not self._stop.is_set():

@@ -88,6 +88,17 @@ class WorkQueue:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
         self._finish(key, backoff_seconds(failures, self._chance()))
 
+    def retry(self) -> None:
+        """Whatever failed is due now: what it failed for is over."""
+        now = self._clock()
+        with self._changed:
+            for key in self._failures:
+                if self._due.get(key, now) > now:
+                    self._due[key] = now
+                    heapq.heappush(self._heap, (now, key))
+            self._failures.clear()
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Nothing is due any more."""
         with self._changed:

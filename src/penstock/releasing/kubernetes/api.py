@@ -79,7 +79,15 @@ class Api:
     def get(self, kind: Kind, namespace: str, name: str) -> Thing | None:
         """An object, freshly from the store; None where there is none."""
         answer = self._send("GET", kind.path(namespace, name))
-        return None if answer.status_code == 404 else _body(answer)
+        return None if _is_absent(answer, name) else _body(answer)
+
+    def is_ready(self) -> bool:
+        """Whether the API server says that it serves every kind; one that has just started does not, for seconds.
+
+        Raises:
+            Unavailable: It does not answer.
+        """
+        return self._send("GET", "/readyz").status_code < 500
 
     def groups(self) -> frozenset[str]:
         """The API groups that are served."""
@@ -122,7 +130,7 @@ class Api:
         """Delete an object, if it is still that one."""
         options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         answer = self._send("DELETE", kind.path(namespace, name), options)
-        if answer.status_code != 404:
+        if not _is_absent(answer, name):
             _body(answer)
 
     def watch(self, kind: Kind, version: str, namespace: str = "", labels: str = "") -> Iterator[tuple[str, Thing]]:
@@ -151,7 +159,7 @@ class Api:
                     if event["type"] == "ERROR":
                         raise _problem(event["object"])
                     yield event["type"], event["object"]
-        except (httpx2.HTTPError, httpx2.StreamError, RuntimeError) as error:
+        except (httpx2.HTTPError, httpx2.StreamError, RuntimeError, ValueError) as error:
             raise Unavailable(f"the watch of {kind.plural} broke: {error or type(error).__name__}") from None
 
     def _send(
@@ -176,15 +184,32 @@ class Api:
         return answer
 
 
+def _is_absent(answer: httpx2.Response, name: str) -> bool:
+    """Whether there is no object of that name; where the kind itself is not served, nothing is known of its objects."""
+    if answer.status_code != 404:
+        return False
+    if ((_status(answer).get("details") or {}).get("name")) == name:
+        return True
+    raise Unavailable(f"{answer.url.path}: the API server does not serve this kind")
+
+
 def _body(answer: httpx2.Response) -> Thing:
-    if answer.status_code < 400:
-        found: Thing = answer.json()
-        return found
+    if answer.status_code >= 400:
+        raise _problem(_status(answer))
     try:
-        status = answer.json()
+        found: Thing = answer.json()
     except ValueError:
-        status = {"code": answer.status_code, "message": answer.text[:200]}
-    raise _problem(status)
+        raise Unavailable(f"{answer.url.path}: what answers is not the API server: no JSON") from None
+    return found
+
+
+def _status(answer: httpx2.Response) -> Mapping[str, Any]:
+    """What the API server says is wrong; in its own words, where something else answered."""
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"code": answer.status_code, "message": answer.text[:200]}
 
 
 def _problem(status: Mapping[str, Any]) -> PenstockError:

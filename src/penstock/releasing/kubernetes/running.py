@@ -85,7 +85,9 @@ def build(settings: Settings, config: SingleConfig, observer: Observer, identity
     elector = Elector(LeaseObject(leasing, settings.lease_namespace), identity)
     queue = WorkQueue()
     judge = EvidenceJudge(observer, EvidenceMaps(api))
-    controller = Controller(KubernetesCluster(api), judge, elector, queue, settings.workers)
+    controller = Controller(
+        KubernetesCluster(api), judge, elector, queue, workers=settings.workers, server_is_ready=leasing.is_ready
+    )
 
     def follow(kind: Kind, labels: str = "") -> Follower:
         return Follower(watching, kind, queue.add, settings.namespace, labels, lambda text: say("watch", why=text))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +13,9 @@ from penstock.releasing.kubernetes.api import RELEASES, Api, Gone, Kind, Thing
 from penstock.releasing.port import Key
 from penstock.releasing.resource.names import RELEASE_LABEL
 from penstock.sdk import PenstockError
+
+_SHORT_SECONDS = 5.0
+"""A watch that ends sooner was not worth beginning: load balancers end the longest ones, servers all when they go."""
 
 
 @dataclass
@@ -33,20 +38,26 @@ class Follower:
     """The last version seen."""
     generations: dict[Key, int] = field(default_factory=dict)
     """Of releases, the specification seen last: what only the controller writes, its status, is no news to it."""
+    _awake: threading.Event = field(default_factory=threading.Event)
 
     def run(self, stop: threading.Event) -> None:
-        """Follow until told to stop."""
+        """Follow until told to stop; what ends at once, for whatever reason, is begun again ever more rarely."""
         failures = 0
         while not stop.is_set():
+            began = time.monotonic()
             try:
                 self.once(stop)
-                failures = 0
             except Gone:
                 self.version = ""
             except PenstockError as problem:
-                failures += 1
                 self.on_trouble(f"{self.kind.plural}: {problem}")
-                stop.wait(backoff_seconds(failures, 0.5))
+            failures = failures + 1 if time.monotonic() - began < _SHORT_SECONDS else 1
+            self._awake.wait(backoff_seconds(failures, random.random()))  # noqa: S311
+            self._awake.clear()
+
+    def wake(self) -> None:
+        """Begin again now, if it waits."""
+        self._awake.set()
 
     def once(self, stop: threading.Event) -> None:
         """List if that is needed, and watch until the server ends it."""

@@ -95,3 +95,22 @@ def test_a_waiting_worker_hears_of_what_comes_and_of_the_end() -> None:
     made.close()
     thread.join(10)
     assert found == [ONE, None]
+
+
+def test_what_failed_is_due_at_once_when_what_it_failed_for_is_over() -> None:
+    made, clock = queue()
+    made.add(ONE)
+    for _ in range(8):
+        assert made.take(0) == ONE
+        made.failed(ONE)
+        clock.now += 60
+    made.take(0)
+    made.failed(ONE)
+    made.add(TWO, 30)
+    assert made.take(0) is None
+    made.retry()
+    assert made.take(0) == ONE
+    assert made.take(0) is None, "what did not fail keeps its time"
+    made.failed(ONE)
+    clock.now += 0.1
+    assert made.take(0) == ONE, "and failures are counted from one again"
