@@ -24,6 +24,7 @@ from penstock.lineage.open import open_store
 from penstock.lineage.port import LineageStore
 from penstock.sdk import BadInput, PenstockError
 from penstock.sdk.entry import PARTIAL
+from penstock.storage.locks import try_lock
 from penstock.storage.place import remove
 
 _LINEAGE = "lineage.sqlite"
@@ -201,7 +202,7 @@ class Home:
         except FileNotFoundError:
             return False
         try:
-            return not _try_lock(lock)
+            return not try_lock(lock)
         finally:
             os.close(lock)
 
@@ -215,7 +216,7 @@ class Home:
         """Remove scratch folders that no task is using and that were made before a time [s since 1970]."""
         for path in self.scratch.iterdir():
             lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            if path.stat().st_mtime < before and _try_lock(lock):
+            if path.stat().st_mtime < before and try_lock(lock):
                 shutil.rmtree(path, ignore_errors=True)
             os.close(lock)
 
@@ -234,7 +235,7 @@ class Home:
             lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # another run has just finished the work and removed it
             return Scratch(otherwise, None)
-        if _try_lock(lock) and _is_at(lock, path):
+        if try_lock(lock) and _is_at(lock, path):
             return Scratch(path, lock)
         os.close(lock)
         return Scratch(otherwise, None)
@@ -288,14 +289,6 @@ def _remove_partial(run: Path) -> None:
         else:
             continue
         subfolders.clear()
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -12,7 +12,6 @@ the next finds the last state that was written. Writers of one release take turn
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -32,6 +31,7 @@ from penstock.releasing.resource.spec import ModelReleaseSpec
 from penstock.releasing.resource.status import ModelReleaseStatus
 from penstock.sdk import BadInput, PenstockError
 from penstock.sdk.entry import write_atomically
+from penstock.storage.locks import try_lock
 
 _TURN_SECONDS = 5.0
 """How long a writer waits for its turn; a turn takes milliseconds."""
@@ -222,16 +222,8 @@ def _locked(path: Path, patience_seconds: float) -> Iterator[bool]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         end = time.monotonic() + patience_seconds
-        while not (mine := _try_lock(descriptor)) and time.monotonic() < end:
+        while not (mine := try_lock(descriptor)) and time.monotonic() < end:
             time.sleep(0.02)
         yield mine
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

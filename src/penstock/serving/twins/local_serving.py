@@ -7,7 +7,6 @@ its clients wait in the kernel's queue.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import threading
@@ -24,6 +23,7 @@ from penstock.serving.gateway.routing import Route
 from penstock.serving.twins.gateway_client import GatewayAway, GatewayClient
 from penstock.serving.twins.programs import Program, Programs
 from penstock.serving.twins.supervised import Phase, Supervised
+from penstock.storage.locks import try_lock
 
 NAMES = ("a", "b")
 """What the two backends are called."""
@@ -379,11 +379,9 @@ class LocalServing:
 
 def _lock(path: Path) -> int:
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not try_lock(lock):
         os.close(lock)
-        raise BadInput(f"{path.parent} is being served already", "End that first, or use another --home") from None
+        raise BadInput(f"{path.parent} is being served already", "End that first, or use another --home")
     return lock
 
 
