@@ -18,10 +18,10 @@ import pytest
 from penstock import __version__
 from penstock.artifacts.digest import digest_file
 from penstock.authoring.freshness import seal
+from tests.commands import penstock
 from tests.unit.viewing.local_home import RUNS
 
 pytestmark = pytest.mark.slow  # each asks a process of its own
-PENSTOCK = [sys.executable, "-c", "from penstock.cli.main import main; main()"]
 VALUES = """\
 name: tiny
 description: Copies a table.
@@ -53,7 +53,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pipeline.py").write_text(WIRING)
     (folder / "pipeline.yaml").write_text(VALUES)
     (project / "rows.csv").write_text("a,b\n1,2\n")
-    done = penstock(project, "compile", "tiny")
+    done = penstock("compile", "tiny", cwd=project)
     assert done.returncode == 0, done.stderr
     # in a process that ends, so that nobody has the lineage open and its log is merged
     make = (
@@ -71,12 +71,6 @@ def project(compiled: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(compiled, tmp_path / "project", symlinks=True))
 
 
-def penstock(project: Path, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PENSTOCK, *arguments], cwd=project, capture_output=True, text=True, check=False, timeout=seconds
-    )
-
-
 def content(project: Path) -> dict[str, str]:
     """Every file with its content, every folder by name; what SQLite keeps beside a database it reads is left out."""
     found = {}
@@ -89,10 +83,10 @@ def content(project: Path) -> dict[str, str]:
     return found
 
 
-def refused(project: Path, *arguments: str, code: int = 2, seconds: float = 60) -> str:
+def refused(project: Path, *arguments: str, code: int = 2, seconds: int = 60) -> str:
     """What is told, in one line without a traceback, by a command that writes nothing."""
     before = content(project)
-    done = penstock(project, *arguments, seconds=seconds)
+    done = penstock(*arguments, cwd=project, seconds=seconds)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if not line.startswith("penstock: waiting")]
@@ -175,7 +169,8 @@ def test_a_wrong_command(project: Path, arguments: list[str], told: str) -> None
 
 def test_a_run_is_named_by_the_beginning_of_its_id_or_as_the_latest(project: Path) -> None:
     for name in (f"run-{RUNS - 1:04d}", "run-0119"[:7], "latest"):
-        done = penstock(project, "--home", "home", "runs", "show", name if name != "run-011" else "run-0119")
+        named = name if name != "run-011" else "run-0119"
+        done = penstock("--home", "home", "runs", "show", named, cwd=project)
         assert done.stdout.startswith("run-0119"), done.stderr
 
 
@@ -212,7 +207,7 @@ def unsealed(text: str) -> str:
 def test_a_compiled_pipeline_as_it_was_made_is_run(project: Path) -> None:
     path = project / "pipelines" / "tiny" / "compiled.yaml"
     assert seal(unsealed(path.read_text())) in path.read_text()
-    assert "edited" not in penstock(project, "run", "tiny").stderr
+    assert "edited" not in penstock("run", "tiny", cwd=project).stderr
 
 
 def damage(path: Path) -> None:

@@ -1,20 +1,15 @@
 """From a table that nobody prepared to a model that is pushed: `penstock init`, then `penstock run`, as typed."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.slow
+from tests.commands import penstock
 
-REPOSITORY = Path(__file__).parents[2]
-PROGRAM = "from penstock.cli.main import main; main()"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +18,15 @@ def project(tmp_path_factory):
     return tmp_path_factory.mktemp("project")
 
 
-def penstock(project, *arguments):
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": f"{REPOSITORY}/src"},
-        timeout=300,
-        check=False,
-    )
-
-
 def started(project, name, data, label, *more):
-    done = penstock(project, "init", name, "--data", str(data), "--label", label, "--json", *more)
+    done = penstock("init", name, "--data", str(data), "--label", label, "--json", *more, cwd=project)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def ran(project, name):
     """The run's document; every gate that it came to is open."""
-    done = penstock(project, "run", name, "--json")
+    done = penstock("run", name, "--json", cwd=project, seconds=300)
     assert done.returncode == 0, done.stderr + done.stdout[-3000:]
     document = json.loads(done.stdout)
     assert {verdict["verdict"] for verdict in document["verdicts"]} == {"Successful"}
@@ -118,7 +101,7 @@ def test_a_binary_table_with_every_oddity(project, churn):
 
 
 def test_what_init_shows_is_what_matters_first(project, churn):
-    shown = penstock(project, "init", "shown", "--data", str(churn), "--label", 'churned "?"')
+    shown = penstock("init", "shown", "--data", str(churn), "--label", 'churned "?"', cwd=project)
     assert shown.returncode == 0, shown.stderr
     lines = [line for line in shown.stdout.splitlines() if line.startswith(("suspect", "note"))]
     assert [line.split()[0] for line in lines[:3]] == ["suspect", "suspect", "note"]
@@ -194,7 +177,7 @@ def test_a_table_with_nothing_to_learn_ends_without_a_model_and_says_so(project)
     table = pd.DataFrame({"x": rng.normal(size=400), "c": rng.choice(list("abc"), 400), "y": rng.integers(0, 2, 400)})
     table.to_csv(project / "noise.csv", index=False)
     started(project, "noise", project / "noise.csv", "y")
-    done = penstock(project, "run", "noise", "--json")
+    done = penstock("run", "noise", "--json", cwd=project, seconds=300)
     judged = [v for v in json.loads(done.stdout)["verdicts"] if v["task"] == "evaluate"]
     if judged:
         assert (done.returncode, judged[0]["reasons"][0]["subject"]) == (3, "overall")
@@ -217,7 +200,7 @@ def test_a_table_with_nothing_to_learn_ends_without_a_model_and_says_so(project)
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_and_nothing_is_written(project, churn, arguments, message):
-    done = penstock(project, "init", *arguments)
+    done = penstock("init", *arguments, cwd=project)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

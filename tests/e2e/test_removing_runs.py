@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.tiny_pipeline import HERE, digests, finish, run, start, states, write_pipeline
+from tests.commands import penstock
+from tests.e2e.tiny_pipeline import digests, finish, run, start, states, write_pipeline
 
 
 @pytest.fixture
@@ -24,15 +23,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def remove(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = "from penstock.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, "--home", str(home), "runs", "remove", *arguments],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1] / "src")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return penstock("--home", str(home), "runs", "remove", *arguments)
 
 
 def kept(home: Path) -> set[str]:

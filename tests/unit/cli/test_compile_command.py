@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.commands import penstock
 from tests.unit.authoring.clusters import profile
 
 PIPELINE = '''
@@ -37,13 +36,8 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def penstock(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "penstock"), *arguments]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120, check=False)
-
-
 def test_for_a_cluster_it_goes_to_standard_output(project: Path) -> None:
-    done = penstock(project, "compile", "small", "--profile", "staging", "--target", "kubernetes")
+    done = penstock("compile", "small", "--profile", "staging", "--target", "kubernetes", cwd=project)
     assert done.returncode == 0, done.stderr
     kinds = [document["kind"] for document in yaml.safe_load_all(done.stdout)]
     assert kinds == ["Pipeline", "PipelineVersion"]
@@ -52,11 +46,11 @@ def test_for_a_cluster_it_goes_to_standard_output(project: Path) -> None:
 
 def test_it_is_written_and_checked_where_it_was_told(project: Path) -> None:
     there = ["compile", "small", "--profile", "staging", "--output", "staging.yaml"]
-    assert penstock(project, *there).stdout == "staging.yaml: written\n"
-    assert penstock(project, *there, "--check").stdout == "staging.yaml: up to date\n"
+    assert penstock(*there, cwd=project).stdout == "staging.yaml: written\n"
+    assert penstock(*there, "--check", cwd=project).stdout == "staging.yaml: up to date\n"
     before = (project / "staging.yaml").read_text()
     (project / "staging.yaml").write_text(before.replace("penstock.launching", "elsewhere"))
-    stale = penstock(project, *there, "--check")
+    stale = penstock(*there, "--check", cwd=project)
     assert stale.returncode == 1
     assert "+        - name: PENSTOCK_LAUNCHER" not in stale.stdout
     assert "+          value: penstock.launching" in stale.stdout
@@ -76,7 +70,7 @@ def test_it_is_written_and_checked_where_it_was_told(project: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_one_line(project: Path, arguments: list[str], message: str) -> None:
-    done = penstock(project, "compile", "small", *arguments)
+    done = penstock("compile", "small", *arguments, cwd=project)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

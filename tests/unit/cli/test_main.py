@@ -9,12 +9,13 @@ import pytest
 
 from penstock.cli.doctor import examine
 from penstock.cli.main import COMMANDS
+from tests.commands import penstock
 
 
-def penstock(*arguments, **kwargs):
-    code = "from penstock.cli.main import main; main()"
-    line = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(line, capture_output=True, text=True, check=False, **kwargs)
+def penstock_of(environment, *arguments, cwd=None):
+    """Call it in a process that begins with an environment of its own."""
+    line = [sys.executable, "-c", "from penstock.cli.main import main; main()", *arguments]
+    return subprocess.run(line, capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, **environment})
 
 
 def test_help_lists_every_command_and_imports_nothing_heavy():
@@ -74,7 +75,7 @@ def test_a_working_folder_that_is_gone_is_told(tmp_path):
 
 
 def test_colours_respect_no_color():
-    done = penstock("doctor", env={**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""})
+    done = penstock_of({"NO_COLOR": "1", "FORCE_COLOR": ""}, "doctor")
     assert "\x1b[3" not in done.stdout
 
 
@@ -101,7 +102,7 @@ def test_a_package_that_lacks_another_is_one_line(tmp_path):
     """Arrow without NumPy says so when it is used, and names no module."""
     (tmp_path / "pyarrow.py").write_text("raise ImportError('Cannot return an array if NumPy is not present.')\n")
     (tmp_path / "t.csv").write_text("x,y\n1,a\n")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = penstock("init", "t", "--data", "t.csv", "--label", "y", cwd=tmp_path, env=environment)
+    environment = {"PYTHONPATH": str(tmp_path)}
+    done = penstock_of(environment, "init", "t", "--data", "t.csv", "--label", "y", cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert done.stderr.startswith("penstock: Cannot return an array if NumPy is not present. Run: ")

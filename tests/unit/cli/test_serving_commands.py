@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.unit.cli.test_main import penstock
+from tests.commands import penstock
 
 
 class Handler(BaseHTTPRequestHandler):
