@@ -36,14 +36,18 @@ class ModelMetadata(ModelMetadataResponse):  # type: ignore[misc]
     outputs: list[Output]
 
 
-def harden(digest: str = "") -> None:
+def harden(digest: str = "", *, timings: bool = False) -> None:
     """Add our answers and the limit on bodies to KServe's application, in this process, before it has routes.
 
     Args:
         digest: The bundle's digest, which every answer then carries in the header `penstock-bundle`; empty for none.
+        timings: Whether each request's times are worked out for the log; `/metrics` has them anyway.
     """
     from kserve.model_server import app
+    from kserve.protocol.rest.server import RESTServer
 
+    if not timings:
+        RESTServer._add_middlewares = lambda *_: None
     v2_endpoints.ModelMetadataResponse = ModelMetadata
     app.add_exception_handler(BadRequest, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_v2)

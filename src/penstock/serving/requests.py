@@ -96,10 +96,10 @@ def columns_of_rows(body: object, raw: Mapping[str, FeatureType], *, max_rows: i
     if len(raw) == 1:
         (name,) = raw
         return {name: _from_json([row[name] for row in rows], raw[name], name, "instances[{}]")}
-    values = zip(*map(itemgetter(*raw), rows), strict=True)
-    return {
-        name: _from_json(column, raw[name], name, "instances[{}]") for name, column in zip(raw, values, strict=True)
-    }
+    columns = dict(zip(raw, zip(*map(itemgetter(*raw), rows), strict=True), strict=True))
+    floats = [name for name in raw if raw[name] == "float"]
+    good = dict(zip(floats, _good_floats([columns[name] for name in floats]), strict=False))
+    return {n: good[n] if n in good else _from_json(columns[n], raw[n], n, "instances[{}]") for n in raw}
 
 
 def columns_of_tensors(
@@ -190,6 +190,26 @@ def _bytes(values: Sequence[str | None], place: str) -> npt.NDArray[Any]:
     except UnicodeEncodeError as error:
         index = next(i for i, value in enumerate(values) if value == error.object)
         raise BadRequest(f"{place.format(index)} is not valid Unicode") from None
+
+
+def _good_floats(columns: Sequence[Sequence[Any]]) -> npt.NDArray[Any]:
+    """All columns of numbers at once: of one row, each by itself would take longer than the model does.
+
+    Returns:
+        Shape (n_columns, n_rows), float32; no column where any holds a mistake, which is then to be found.
+    """
+    none = np.empty((0, 0), np.float32)
+    if set(map(type, chain.from_iterable(columns))) - _JSON_TYPES["float"]:
+        return none
+    try:
+        wide = np.array(columns, dtype=np.float64)  # None becomes NaN
+    except OverflowError:
+        return none
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(np.float32)
+    missing = sum(column.count(None) for column in columns)
+    good = not np.isinf(narrow).any() and np.count_nonzero(np.isnan(wide)) == missing
+    return narrow if good else none
 
 
 def _from_json_floats(values: Sequence[float | None], place: str) -> npt.NDArray[Any]:

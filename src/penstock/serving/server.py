@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import re
@@ -125,7 +126,9 @@ def _serve(options: argparse.Namespace, listening: socket.socket | None) -> None
     server.model_repository_extension = FixedModels(server.registered_models)
     model = ScoringModel(options.model_name, _serves(options), options.max_rows)
     model.load()
-    harden(digest_of(options.model_dir.resolve()))
+    gc.collect()
+    gc.freeze()  # what is loaded stays: the collector need not look at it in the middle of a request
+    harden(digest_of(options.model_dir.resolve()), timings=options.access_log)
     if listening is None:
         from penstock.serving.kserve_workers import be_patient
 

@@ -89,6 +89,13 @@ def test_a_wrong_value_is_named_with_its_row_and_feature(change, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e39, 10**400, True, "1"])
+def test_a_mistake_among_several_numbers_is_named_by_its_own_feature(value):
+    rows = [{"temp": 1.5, "dewp": None}, {"temp": None, "dewp": value}]
+    with pytest.raises(BadRequest, match=r"instances\[1\]: feature 'dewp'"):
+        columns_of_rows({"instances": rows}, {"temp": "float", "dewp": "float"})
+
+
 def test_an_integer_written_as_a_float_is_that_integer():
     assert columns_of_rows(rows({"distance": 7.0}, {"distance": None}), RAW)["distance"].tolist() == [7, SMALLEST]
 
