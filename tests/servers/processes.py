@@ -35,11 +35,16 @@ class Program:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self.launch()
+        assert self.process
+        wait_until_ready(self.process, self.log, self.is_ready)
+
+    def launch(self) -> None:
+        """Start it."""
         with self.log.open("ab") as stream:
             self.process = subprocess.Popen(
                 self.command, stdout=stream, stderr=stream, cwd=self.log.parent, env=self.environment
             )
-        wait_until_ready(self.process, self.log, self.is_ready)
 
     def kill(self) -> None:
         """End it at once, in the middle of whatever it does."""

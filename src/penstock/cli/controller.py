@@ -17,6 +17,12 @@ _LEVELS = ("debug", "info", "warning", "error")
     show_default=True,
     help="Where the Lease is by which one controller leads and the others wait.",
 )
+@click.option(
+    "--identity",
+    default="",
+    help="Who it is in the Lease: of a pod, its UID, so that its container, started again, leads on at once. No two "
+    "processes at a time may have the same. Left out: one of its own.",
+)
 @click.option("--context", default="", help="A context of the kubeconfig. Left out: its current one, or the pod's own.")
 @click.option("--prometheus", default="", metavar="URL", help="The Prometheus of gates whose source names none.")
 @click.option(
@@ -31,6 +37,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 def command(
     namespace: str,
     lease_namespace: str,
+    identity: str,
     context: str,
     prometheus: str,
     prediction_log: Path | None,
@@ -54,6 +61,7 @@ def command(
     settings = Settings(
         namespace=namespace,
         lease_namespace=lease_namespace,
+        identity=identity,
         context=context,
         prometheus=prometheus,
         prediction_log=prediction_log,

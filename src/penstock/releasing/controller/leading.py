@@ -1,7 +1,10 @@
 """Who leads: one controller acts at a time, by a Lease, and stops acting before another may begin.
 
-Source: client-go's leader election. A lease is lost when nobody renewed it for its duration by the observer's own
-clock, so that clocks need not agree; a leader gives up earlier than others may take over.
+Source: client-go's leader election. A lease is lost when nobody renewed it for the duration that its holder wrote into
+it, by the observer's own clock, so that clocks need not agree; a leader gives up earlier than others may take over.
+
+The times are shorter than client-go's, for a rollback may wait for them. It costs but a change of leader where
+the API server is slow: no write rests on the lease alone, each is held to what was read (`releasing.port`).
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ from typing import Any, Protocol
 from penstock.releasing.port import Conflict
 from penstock.sdk import PenstockError
 
-DURATION_SECONDS, GIVE_UP_SECONDS, RENEW_SECONDS = 15.0, 10.0, 2.0
+DURATION_SECONDS, GIVE_UP_SECONDS, RENEW_SECONDS = 6.0, 4.0, 1.0
+ASK_SECONDS = 1.5
+"""How long an answer about the lease is waited for: a leader that misses one renewal has the time for another."""
 
 
 class Leases(Protocol):
@@ -38,26 +43,36 @@ class Sighting:
     holder: str
     renewed: str
     since: float
+    lasts_seconds: float = DURATION_SECONDS
 
 
-def may_take(identity: str, sighting: Sighting | None, now: float, duration_seconds: float = DURATION_SECONDS) -> bool:
+def may_take(identity: str, sighting: Sighting | None, now: float) -> bool:
     """Whether a controller may write itself into the lease.
 
+    Its own it takes at once: whoever had the same identity before is dead, for no two processes have it at a time.
+
     Example:
-        >>> may_take("me", Sighting("other", "t1", since=100.0), now=114.0)
+        >>> may_take("me", Sighting("other", "t1", since=100.0), now=105.0)
         False
-        >>> may_take("me", Sighting("other", "t1", since=100.0), now=116.0)
+        >>> may_take("me", Sighting("other", "t1", since=100.0), now=107.0)
         True
     """
     if sighting is None or sighting.holder in ("", identity):
         return True
-    return now - sighting.since > duration_seconds
+    return now - sighting.since > sighting.lasts_seconds
 
 
 class Elector:
     """Takes the lease, and keeps it by renewing it in time."""
 
     def __init__(self, leases: Leases, identity: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Say who.
+
+        Args:
+            leases: Where the lease is.
+            identity: Who this is. No two processes that run at a time may have the same.
+            clock: A clock that never goes back [s].
+        """
         self._leases, self._identity, self._clock = leases, identity, clock
         self._sighting: Sighting | None = None
         self._renewed_at = float("-inf")
@@ -99,7 +114,8 @@ class Elector:
         holder, renewed = str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
         before = self._sighting
         if before is None or (before.holder, before.renewed) != (holder, renewed):
-            self._sighting = Sighting(holder, renewed, now)
+            lasts = float(spec.get("leaseDurationSeconds") or DURATION_SECONDS)
+            self._sighting = Sighting(holder, renewed, now, lasts)
         if not may_take(self._identity, self._sighting if found else None, now):
             self._renewed_at = float("-inf")
             return False

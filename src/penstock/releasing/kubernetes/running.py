@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import threading
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.releasing.controller.leading import Elector
+from penstock.releasing.controller.leading import ASK_SECONDS, Elector
 from penstock.releasing.controller.logs import say, to_standard_error
 from penstock.releasing.controller.pages import Pages, serve
 from penstock.releasing.controller.process import Controller
@@ -37,6 +38,7 @@ class Settings:
 
     namespace: str = ""
     lease_namespace: str = "penstock"
+    identity: str = ""
     context: str = ""
     prometheus: str = ""
     prediction_log: Path | None = None
@@ -75,14 +77,13 @@ class Built:
     apis: tuple[Api, ...]
 
 
-def build(settings: Settings, config: SingleConfig, observer: Observer, identity: str = "") -> Built:
+def build(settings: Settings, config: SingleConfig, observer: Observer) -> Built:
     """Put a controller together.
 
     Watches and the lease have connections of their own: a flood of releases must not keep the lease from being renewed.
     """
-    api, leasing, watching = Api(config), Api(config, timeout_seconds=4.0), Api(config)
-    identity = identity or f"{socket.gethostname()}-{os.getpid()}"
-    elector = Elector(LeaseObject(leasing, settings.lease_namespace), identity)
+    api, leasing, watching = Api(config), Api(config, timeout_seconds=ASK_SECONDS), Api(config)
+    elector = Elector(LeaseObject(leasing, settings.lease_namespace), settings.identity or _own_identity())
     queue = WorkQueue()
     judge = EvidenceJudge(observer, EvidenceMaps(api))
     controller = Controller(
@@ -100,6 +101,11 @@ def build(settings: Settings, config: SingleConfig, observer: Observer, identity
         metrics=controller.metrics.text,
     )
     return Built(controller, followers, pages, (api, leasing, watching))
+
+
+def _own_identity() -> str:
+    """An identity that no other process has or will have, wherever it runs: in containers all have the same number."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def config_of(context: str) -> SingleConfig:
