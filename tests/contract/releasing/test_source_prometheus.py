@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,7 +21,8 @@ from tests.servers.prometheus import Target, prometheus
 
 pytestmark = pytest.mark.server
 
-ASKED = Asked(Served("fraud-a-predictor"), Served("fraud-b-predictor"), namespace="ml")
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+ASKED = Asked(Served("fraud-a-predictor"), Served("fraud-b-predictor"), SINCE, {"canary-5": False}, namespace="ml")
 ERRORS = Gate(name="errors", metric="errorRate")
 LATENCY = Gate(name="p99", metric="latencyQuantile")
 

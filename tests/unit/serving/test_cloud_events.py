@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -11,13 +12,14 @@ import pytest
 
 from penstock.releasing.gates.observations import Histogram
 from penstock.releasing.gates.spec import Gate
-from penstock.releasing.sources.prediction_log import BEGINNING, PredictionLogSource
+from penstock.releasing.sources.prediction_log import LogSource
 from penstock.releasing.sources.source import Asked, Served
 from penstock.serving.cloud_events import REQUEST, RESPONSE, Event, Joiner, serve
 from penstock.serving.gateway.recorder import RecorderLimits
 from penstock.serving.prediction_log import log_files, read_predictions
 
-ASKED = Asked(Served("fraud-a-predictor"), Served("fraud-b-predictor", "sha256:bb"), namespace="ml")
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+ASKED = Asked(Served("fraud-a-predictor"), Served("fraud-b-predictor", "sha256:bb"), SINCE, {"canary-5": False})
 
 
 def _headers(kind: str, request_id: str, service: str = "fraud-a") -> dict[str, str]:
@@ -73,15 +75,18 @@ def test_a_request_and_its_answer_are_one_record_in_either_order(sink: tuple[str
 
 def test_a_gate_knows_the_candidate_by_its_service_and_what_such_a_log_cannot_tell(sink: tuple[str, Path]) -> None:
     url, folder = sink
+    log = {"kind": "predictionLog"}
+    scores = Gate(name="scores", metric="predictions", source=log, cuts=(0.5,))
+    errors = Gate(name="errors", metric="errorRate", source=log)
+    folder.mkdir()
+    source = LogSource(folder)
+    begun = source.observe(ASKED, [scores, errors], "").cursor
     for number in range(4):
         service = ("fraud-a", "fraud-b", "fraud-c", "fraud-a")[number]
         _send(url, REQUEST, f"{number}", {"instances": [{"amount": 1.0}]}, service)
         _send(url, RESPONSE, f"{number}", {"predictions": [{"score": [0.9]}]}, service)
     _wait_for(url, 4)
-    log = {"kind": "predictionLog"}
-    scores = Gate(name="scores", metric="predictions", source=log, cuts=(0.5,))
-    errors = Gate(name="errors", metric="errorRate", source=log)
-    seen = PredictionLogSource(folder).observe(ASKED, [scores, errors], BEGINNING)
+    seen = source.observe(ASKED, [scores, errors], begun)
     (comparison,) = seen.comparisons
     assert (comparison.stable, comparison.candidate) == (Histogram((0.5,), (0, 2)), Histogram((0.5,), (0, 1)))
     assert "neither of requests that failed" in seen.problems["errors"]

@@ -11,9 +11,9 @@ from penstock.releasing.evidencing import EvidenceJudge
 from penstock.releasing.local.cluster import LocalCluster, ModelServers
 from penstock.releasing.local.evidence import FileEvidence
 from penstock.releasing.local.loop import LOOK_SECONDS, Loop, now
-from penstock.releasing.local.observing import LogObserver
 from penstock.releasing.local.room import room_in_memory
 from penstock.releasing.local.store import ReleaseStore
+from penstock.releasing.observing import SourcesObserver
 from penstock.serving.bundle import Bundle
 
 
@@ -54,7 +54,8 @@ def carried_out(
         BadInput: Another process carries it out (caller).
     """
     cluster = LocalCluster(store, servers, clock=now, served=served, room=room_in_memory, tell=tell)
-    judge = EvidenceJudge(LogObserver(lambda _: log), FileEvidence(store))
+    log.mkdir(parents=True, exist_ok=True)  # before the first request there is a log with nothing in it
+    judge = EvidenceJudge(SourcesObserver(prometheus=None, prediction_log=log), FileEvidence(store))
     loop = Loop(store, cluster, judge, name, tell=tell, look_seconds=look_seconds)
     stop = threading.Event()
     with store.carried_out(name):

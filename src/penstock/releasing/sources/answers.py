@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,21 @@ from penstock.releasing.sources.source import Asked
 from penstock.serving.prediction_log import NO_ANSWER, NO_ROUTE, read_table
 
 _COLUMNS = (
-    *("request_id", "time", "role", "assigned", "backend", "digest", "step", "attempt", "route_revision"),
+    *("request_id", "time", "role", "assigned", "backend", "digest", "step", "route_revision"),
     *("status_code", "latency_ms", "scores", "fallback_reason"),
 )
-_FIRST_TRY = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The first answer of one model to one request."""
+    """What one model answered to one request."""
 
     request_id: str
     """The request's id."""
-    role: str
-    """`stable`, `canary` or `shadow`."""
-    assigned: str
-    """Whom the route chose for the user's answer."""
+    by_candidate: bool
+    """Whether the candidate answered, or else the stable."""
+    copied: bool
+    """Whether it was asked in shadow: then it counts together with the other model's answer."""
     stratum: str
     """The step and the day that it was asked at: within one, both models had the same kind of traffic."""
     failed: bool
@@ -39,7 +38,7 @@ class Answer:
     """How long it took [ms]."""
     scores: tuple[float, ...]
     """The model's outputs for the first row; empty where it did not answer."""
-    features: dict[str, Any]
+    features: Mapping[str, Any]
     """The raw features of the first row, where slices are wanted."""
     only_answered: bool = False
     """Whether it is of a log that says nothing of requests that failed, nor of time: KServe's logger's."""
@@ -72,40 +71,43 @@ def slice_name(feature: str, value: Any) -> str:
     return f"{feature}={text[:100]}"
 
 
-def read_answers(
-    files: Sequence[Path], asked: Asked, gates: Sequence[Gate], *, ids: frozenset[str] | None = None
-) -> Iterator[Answer]:
-    """Read the first answers of both models, in the order of the log, one file in memory at a time.
+def features_of(gates: Sequence[Gate]) -> frozenset[str]:
+    """The features that the gates' slices are made of."""
+    every = {name for gate in gates for name in gate.slices.every_value_of}
+    return frozenset(every | {one.partition("=")[0] for gate in gates for one in gate.slices.only})
 
-    What was tried again counts once, by its first try: a model that fails is not helped by the other that steps in. An
-    answer of another bundle than the two that are asked for is left out.
+
+def read_answers(
+    path: Path, asked: Asked, features: frozenset[str] = frozenset(), *, ids: Set[str] | None = None
+) -> Iterator[Answer]:
+    """Read what both models answered in an attempt, in the order of the log.
+
+    Where one model had to step in for the other, its answer is left out: it is neither held against the one that failed
+    nor for the one that helped. So is an answer of another bundle than the two that are asked for.
 
     Args:
-        files: Files of the log.
-        asked: Which two models.
-        gates: Features are read only where one of these has slices.
+        path: A file of the log.
+        asked: Which attempt of which two models. A log that knows no steps is in shadow if this says so.
+        features: The features to read.
         ids: Only these requests.
 
     Raises:
-        ValueError: A file is not of the log's form (operator).
+        ValueError: The file is not of the log's form (operator).
     """
-    with_features = any(gate.slices.wanted for gate in gates)
-    columns = (*_COLUMNS, *(("features",) if with_features else ()))
-    digests = {"stable": asked.stable.digest, "canary": asked.candidate.digest, "shadow": asked.candidate.digest}
-    for path in files:
-        table = read_table([path], columns)
-        if ids is not None:
-            import pyarrow as pa
-            import pyarrow.compute as pc
-
-            table = table.filter(pc.is_in(table["request_id"], value_set=pa.array(sorted(ids), pa.string())))
-        for found in table.to_pylist():
-            by_logger = found["route_revision"] == NO_ROUTE
-            record = found | (_roles_by_service(found["backend"], asked) if by_logger else {})
-            wanted = digests.get(record["role"])
-            is_theirs = wanted is not None and (not wanted or record["digest"] in ("", wanted))
-            if is_theirs and record["attempt"] == _FIRST_TRY:
-                yield _answer(record, only_answered=by_logger)
+    table = read_table([path], (*_COLUMNS, *(("features",) if features else ())))
+    if ids is not None:
+        table = table.take([row for row, found in enumerate(table["request_id"].to_pylist()) if found in ids])
+    for record in table.to_pylist():
+        by_logger = record["route_revision"] == NO_ROUTE
+        copied = asked.shadow if by_logger else asked.steps.get(record["step"])
+        if by_logger:
+            record.update(_roles_by_service(record["backend"], asked))
+        served = {"stable": asked.stable, "canary": asked.candidate, "shadow": asked.candidate}.get(record["role"])
+        stepped_in = record["role"] not in ("shadow", record["assigned"])
+        if served is None or copied is None or stepped_in or record["time"] < asked.since:
+            continue
+        if not served.digest or record["digest"] in ("", served.digest):
+            yield _answer(record, features, copied=copied, only_answered=by_logger)
 
 
 def _roles_by_service(service: str, asked: Asked) -> dict[str, str]:
@@ -117,17 +119,17 @@ def _roles_by_service(service: str, asked: Asked) -> dict[str, str]:
     return {"role": "other", "assigned": "other"}
 
 
-def _answer(record: dict[str, Any], *, only_answered: bool) -> Answer:
-    scores = record["scores"]
+def _answer(record: dict[str, Any], features: frozenset[str], *, copied: bool, only_answered: bool) -> Answer:
+    row = first_row(record["features"]) if features else {}
     return Answer(
         request_id=record["request_id"],
-        role=record["role"],
-        assigned=record["assigned"],
+        by_candidate=record["role"] != "stable",
+        copied=copied or record["role"] == "shadow",
         stratum=f"{record['step']} {record['time']:%Y-%m-%d}",
         failed=is_failed(record),
         latency_ms=record["latency_ms"],
-        scores=tuple(scores[0]) if scores else (),
-        features=first_row(record.get("features", "")),
+        scores=tuple(record["scores"][0]) if record["scores"] else (),
+        features={name: row[name] for name in features if name in row},
         only_answered=only_answered,
     )
 
@@ -156,7 +158,7 @@ def score_of(answer: Answer, output: int) -> float:
     """One output of the model; NaN where there is none.
 
     Example:
-        >>> math.isnan(score_of(Answer("1", "stable", "stable", "", True, 1.0, (), {}), 0))
+        >>> math.isnan(score_of(Answer("1", False, False, "", True, 1.0, (), {}), 0))
         True
     """
     return answer.scores[output] if output < len(answer.scores) else math.nan

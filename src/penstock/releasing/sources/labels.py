@@ -1,121 +1,190 @@
-"""Labels that come later, joined to the prediction log by request id.
+"""Tables of labels that come late, read on from where the last look ended.
 
-Label files are added in the order of their names, and only the last of them may still grow; each request has one label.
-The cursor says how many rows of which file were read, and keeps the newest labels whose answers are not in the log
-yet. The first look only notes where the labels end.
-Answers are compared with those of the same day and step only: whenever their labels come, they come for both models.
+Files are added in the order of their names, and only the last of them may still grow. Of CSV only whole lines count:
+the last may still be written.
 """
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, NamedTuple
 
-from penstock.releasing.gates.observations import harm_of
-from penstock.releasing.gates.source_spec import Loss
-from penstock.releasing.gates.spec import Gate, Metric
-from penstock.releasing.sources.answers import Answer, read_answers, score_of
-from penstock.releasing.sources.prediction_log import places
-from penstock.releasing.sources.source import Asked, Seen, Unmeasurable
-from penstock.releasing.sources.tallying import Sums
-from penstock.sdk import BadInput
-from penstock.serving.prediction_log import log_files
-from penstock.storage import StoreError, at
+from penstock.artifacts.digest import digest_json
+from penstock.releasing.gates.source_spec import Source
+from penstock.releasing.sources.source import Unmeasurable
+from penstock.storage import at
 
-MOST_WAITING = 1000
-"""Labels that are kept because their answers are not in the log yet."""
-_SMALLEST = 1e-15
+MOST_ROWS = 100_000
+"""Once so many labels have been read at one look, the rest comes at the next."""
+_CHUNK_BYTES = 1 << 20
+Row = tuple[str, float]
+"""A request's id, and its label."""
+_Piece = tuple[list[tuple[Any, Any]], int]
+"""Rows as they stand in a file, and how far it has been read then."""
 
 
-class LabelsSource:
-    """One folder of label files, and the log that they are about."""
+class Position(NamedTuple):
+    """How far a table has been read."""
 
-    def __init__(self, labels: str, log: Path) -> None:
-        """Say where both are.
+    file: str = ""
+    """The last file."""
+    place: int = 0
+    """What has been read of it: bytes of CSV, rows of Parquet."""
+    size: int = -1
+    """How large it was when all of it had been read [bytes]."""
+
+
+class Table(NamedTuple):
+    """Two columns of CSV (`.csv`) or Parquet (`.parquet`)."""
+
+    address: str
+    """Folder or file, here or in a store."""
+    id_column: str
+    value_column: str
+
+    @classmethod
+    def of(cls, source: Source) -> Table:
+        """The table that a gate names."""
+        return cls(source.labels, source.id_column, source.value_column)
+
+    @property
+    def name(self) -> str:
+        """What it is called among the cursors.
+
+        Example:
+            >>> len(Table("s3://bucket/labels", "request_id", "label").name)
+            12
+        """
+        return digest_json(list(self)).removeprefix("sha256:")[:12]
+
+    def end(self) -> Position:
+        """Where it ends now. Its labels are not read.
+
+        Raises:
+            Unmeasurable: There is no file, or one that cannot be read (whoever writes labels).
+            StoreError: It cannot be asked (operator).
+        """
+        name, size = list(self._files().items())[-1]
+        if not self._path(name).endswith(".parquet"):
+            return Position(name, size)
+        with self._opened(name) as stream:
+            import pyarrow.parquet as pq
+
+            return Position(name, pq.ParquetFile(stream).metadata.num_rows, size)
+
+    def read(self, after: Position, until: Position | None = None) -> tuple[list[Row], Position]:
+        """The labels that came since; what is no number is none.
 
         Args:
-            labels: Folder or file, here or in a store, of CSV (`.csv`) or Parquet (`.parquet`).
-            log: Folder of the prediction log.
+            after: Where the last look ended.
+            until: How far to read at most.
+
+        Returns:
+            Rows, and where to read on.
+
+        Raises:
+            Unmeasurable: A file cannot be read, or has become shorter (whoever writes labels).
+            StoreError: It cannot be asked (operator).
         """
-        self._labels, self._log = labels, log
-
-    def observe(self, asked: Asked, gates: Sequence[Gate], cursor: str) -> Seen:
-        """See `Source`. All gates name the same columns: they read the same source."""
-        state: dict[str, Any] = json.loads(cursor) if cursor else {"file": "", "rows": 0, "log": "", "waiting": {}}
-        waited: dict[str, float] = state["waiting"]
-        if not self._log.is_dir():
-            problem = f"there is no prediction log {self._log} to join labels to"
-            return Seen(problems={gate.name: problem for gate in gates}, cursor=cursor)
-        try:
-            read, position = self._new_labels(gates[0], state["file"], state["rows"])
-            files = log_files(self._log)
-            if not cursor:
-                read = {}
-            # What waited is in none of the files that were there before; what is new may be in any.
-            answers = self._answers(files, asked, gates, read)
-            answers += self._answers([each for each in files if each.name > state["log"]], asked, gates, waited)
-        except (Unmeasurable, StoreError, BadInput, ValueError) as problem:
-            return Seen(problems={gate.name: str(problem) for gate in gates}, cursor=cursor)
-        labels = {**waited, **read}
-        comparisons = [each for gate in gates for each in _compare(gate, answers, labels)]
-        answered = {answer.request_id for answer in answers}
-        waiting = [(name, label) for name, label in labels.items() if name not in answered][-MOST_WAITING:]
-        state = {
-            "file": position[0],
-            "rows": position[1],
-            "log": files[-1].name if files else "",
-            "waiting": dict(waiting),
-        }
-        return Seen(tuple(comparisons), cursor=json.dumps(state, separators=(",", ":")))
-
-    def _answers(
-        self, files: Sequence[Path], asked: Asked, gates: Sequence[Gate], labels: Mapping[str, float]
-    ) -> list[Answer]:
-        return list(read_answers(files, asked, gates, ids=frozenset(labels))) if labels else []
-
-    def _new_labels(self, gate: Gate, file: str, rows: int) -> tuple[dict[str, float], tuple[str, int]]:
-        """Labels by request, of rows that were not read yet; and how far that is."""
-        place = at(self._labels)
-        names = place.files()
-        if not names:
-            # A folder that is named wrongly looks like this too: it must never pass for one where no labels came yet.
-            raise Unmeasurable(f"there are no label files at {self._labels}: put an empty table there until some come")
-        found: dict[str, float] = {}
-        for name in names:
-            if name < file or not (name or self._labels).endswith((".csv", ".parquet")):
+        found: list[Row] = []
+        for name, size in self._files().items():
+            if name < after.file or (until and name > until.file) or (name, size) == (after.file, after.size):
                 continue
-            ids, values = _columns(place.open(name), name or self._labels, gate)
-            skipped = rows if name == file else 0
-            if len(ids) < skipped:
-                raise Unmeasurable(f"{self._labels}/{name} had {skipped:,} rows and has {len(ids):,}: labels only grow")
-            for request, value in zip(ids[skipped:], values[skipped:], strict=True):
-                number = _number(value)
-                if request is not None and not math.isnan(number):
-                    found[str(request)] = number
-            file, rows = name, len(ids)
-        return found, (file, rows)
+            begin = place = after.place if name == after.file else 0
+            stop = until.place if until and name == until.file else None
+            with self._opened(name) as stream:
+                pieces = _parquet if self._path(name).endswith(".parquet") else _csv
+                for rows, place in pieces(stream, (self.id_column, self.value_column), begin, stop):
+                    numbers = ((str(key), _number(value)) for key, value in rows if key is not None)
+                    found += [row for row in numbers if not math.isnan(row[1])]
+                    if len(found) >= MOST_ROWS:
+                        return found, Position(name, place)
+            after = Position(name, place, size)
+        return found, after
+
+    def _path(self, name: str) -> str:
+        return f"{self.address}/{name}" if name else self.address
+
+    def _files(self) -> dict[str, int]:
+        found = at(self.address).files()
+        files = {
+            name: size
+            for name, size in found.items()
+            if self._path(name).endswith((".csv", ".parquet")) and not PurePosixPath(name).name.startswith(".")
+        }
+        if not files:
+            # A folder that is named wrongly looks like this too: it must never pass for one where no labels came yet.
+            raise Unmeasurable(f"there are no label files at {self.address}: put an empty table there until some come")
+        return files
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[BinaryIO]:
+        try:
+            with at(self.address).open(name) as stream:
+                yield stream
+        except (OSError, ValueError, KeyError, csv.Error) as error:
+            columns = f"{self.id_column}, {self.value_column}"
+            why = " ".join(str(error).split())[:200]
+            raise Unmeasurable(
+                f"{self._path(name)} cannot be read as labels with the columns {columns}: {why}"
+            ) from None
 
 
-def _columns(stream: Any, name: str, gate: Gate) -> tuple[list[Any], list[Any]]:
-    """The two columns of a label file."""
-    import pyarrow as pa
-    import pyarrow.csv
+def _csv(stream: BinaryIO, columns: tuple[str, str], place: int, stop: int | None) -> Iterator[_Piece]:
+    size = stream.seek(0, io.SEEK_END)
+    _only_grows(place, size, "bytes")
+    stream.seek(0)
+    head = stream.readline()
+    if not head.endswith(b"\n"):
+        raise ValueError("its first line is not whole")
+    names = next(csv.reader([head.decode("utf-8-sig")]))
+    keys, values = _places(names, columns)
+    # A place within a line is where labels ended that are passed over: the rest of that line is one of them.
+    begin = max(place, len(head)) - 1
+    stream.seek(begin)
+    begin += len(stream.readline())
+    rest = b""
+    while block := stream.read(_CHUNK_BYTES if stop is None else max(0, min(_CHUNK_BYTES, stop - begin - len(rest)))):
+        text = rest + block
+        whole = text[: text.rfind(b"\n") + 1]
+        rest = text[len(whole) :]
+        begin += len(whole)
+        lines = csv.reader(io.StringIO(whole.decode("utf-8"), newline=""))
+        yield [(line[keys], line[values]) for line in lines if len(line) == len(names)], begin
+
+
+def _parquet(stream: BinaryIO, columns: tuple[str, str], place: int, stop: int | None) -> Iterator[_Piece]:
     import pyarrow.parquet as pq
 
-    wanted = [gate.source.id_column, gate.source.value_column]
-    try:
-        with stream:
-            if name.endswith(".parquet"):
-                table = pq.read_table(stream, columns=wanted)
-            else:
-                texts = pa.csv.ConvertOptions(include_columns=wanted, column_types={wanted[0]: pa.string()})
-                table = pa.csv.read_csv(stream, convert_options=texts)
-            return tuple(table[column].to_pylist() for column in wanted)
-    except (pa.ArrowException, KeyError) as error:
-        raise Unmeasurable(f"{name} cannot be read as labels with the columns {', '.join(wanted)}: {error}") from None
+    file = pq.ParquetFile(stream)
+    _places(file.schema_arrow.names, columns)
+    _only_grows(place, file.metadata.num_rows, "rows")
+    last = file.metadata.num_rows if stop is None else min(stop, file.metadata.num_rows)
+    begin = 0
+    for group in range(file.num_row_groups):
+        end = begin + file.metadata.row_group(group).num_rows
+        if begin <= place < min(end, last):
+            part = file.read_row_group(group, columns=list(columns)).slice(place - begin, last - place)
+            place = min(end, last)
+            yield list(zip(*(part[column].to_pylist() for column in columns), strict=True)), place
+        begin = end
+
+
+def _places(names: list[str], columns: tuple[str, str]) -> list[int]:
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise ValueError(f"it has no column {missing[0]!r}")
+    return [names.index(column) for column in columns]
+
+
+def _only_grows(before: int, now: int, unit: str) -> None:
+    if now < before:
+        raise ValueError(f"it had {before:,} {unit} and has {now:,}, and labels only grow")
 
 
 def _number(value: Any) -> float:
@@ -126,57 +195,3 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return math.nan
-
-
-def _compare(gate: Gate, answers: Sequence[Answer], labels: Mapping[str, float]) -> Sequence[Any]:
-    sums = Sums(gate.name)
-    if gate.metric is Metric.BUSINESS:
-        # What a user does hangs on whom the route chose for him, whoever had to step in; a shadow's answer is not seen.
-        for answer in {each.request_id: each for each in answers if each.role == each.assigned}.values():
-            value = harm_of(gate, labels[answer.request_id])
-            sums.add(places(gate, answer), candidate=answer.role == "canary", value=value)
-        return sums.comparisons()
-    shadows = {answer.request_id: answer for answer in answers if answer.role == "shadow"}
-    for answer in answers:
-        if answer.role == "shadow":
-            continue
-        loss = _harm(gate, answer, labels)
-        shadow = shadows.get(answer.request_id) if answer.role == "stable" else None
-        if shadow is None:
-            sums.add(places(gate, answer), candidate=answer.role == "canary", value=loss)
-        else:
-            sums.add_pair(places(gate, answer), loss, _harm(gate, shadow, labels))
-    return sums.comparisons()
-
-
-def _harm(gate: Gate, answer: Answer, labels: Mapping[str, float]) -> float:
-    score, source = score_of(answer, gate.source.output), gate.source
-    return harm_of(gate, loss_of(source.loss, score, labels[answer.request_id], threshold=source.threshold))
-
-
-def loss_of(loss: Loss, score: float, label: float, *, threshold: float = 0.5) -> float:
-    """How wrong one prediction was.
-
-    Args:
-        loss: Which measure.
-        score: The prediction; for `logLoss` a probability.
-        label: What turned out to be true.
-        threshold: For `zeroOne`, from which value on prediction and label mean yes.
-
-    Returns:
-        At least 0; NaN where the prediction is NaN.
-
-    Example:
-        >>> loss_of(Loss.SQUARED, 0.75, 1.0), loss_of(Loss.ZERO_ONE, 0.75, 0.0), round(loss_of(Loss.LOG, 0.5, 1.0), 4)
-        (0.0625, 1.0, 0.6931)
-    """
-    if math.isnan(score):
-        return math.nan
-    if loss is Loss.ABSOLUTE:
-        return abs(score - label)
-    if loss is Loss.SQUARED:
-        return (score - label) ** 2
-    if loss is Loss.ZERO_ONE:
-        return float((score >= threshold) != (label >= threshold))
-    given = score if label >= threshold else 1 - score
-    return -math.log(min(max(given, _SMALLEST), 1.0))

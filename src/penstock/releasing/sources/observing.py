@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from penstock.artifacts.digest import digest_json
 from penstock.releasing.gates.evidence import Evidence
@@ -48,14 +48,10 @@ def name_of(source: SourceSpec) -> str:
     """What a source is called among the cursors: gates of the same name are read together.
 
     Example:
-        >>> one, other = SourceSpec(url="http://one:9090"), SourceSpec(url="http://one:9090", dialect="knative")
+        >>> one, other = (SourceSpec(kind=kind, url="/logs", labels="/labels") for kind in ("predictionLog", "labels"))
         >>> name_of(one) == name_of(other)
         True
     """
-    fields: Mapping[SourceKind, set[str]] = {
-        SourceKind.PROMETHEUS: {"url"},
-        SourceKind.PREDICTION_LOG: {"url"},
-        SourceKind.LABELS: {"url", "labels", "id_column", "value_column"},
-    }
-    what = source.model_dump(mode="json", include=fields[source.kind])
-    return f"{source.kind.value}-{digest_json(what).removeprefix('sha256:')[:12]}"
+    kind = "prometheus" if source.kind is SourceKind.PROMETHEUS else "log"
+    digest = digest_json({"url": source.url}).removeprefix("sha256:")
+    return f"{kind}-{digest[:12]}"

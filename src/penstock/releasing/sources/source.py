@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
@@ -23,12 +24,16 @@ class Served:
 
 @dataclass(frozen=True)
 class Asked:
-    """Whom the observations are wanted of."""
+    """Whom the observations are wanted of: one attempt of one candidate."""
 
     stable: Served
     """The stable model."""
     candidate: Served
     """The candidate."""
+    since: datetime
+    """When the attempt began: what was asked before is of another."""
+    steps: Mapping[str, bool]
+    """The steps of its ladder, and whether each is in shadow. What is answered at none of them is a warm-up."""
     namespace: str = ""
     """The namespace that both run in."""
     shadow: bool = False

@@ -12,7 +12,7 @@ from penstock.releasing.gates.observations import Arm, Comparison
 from penstock.releasing.gates.source_spec import Source as SourceSpec
 from penstock.releasing.gates.spec import Gate, Gates
 from penstock.releasing.sources.observing import name_of, observe
-from penstock.releasing.sources.prediction_log import PredictionLogSource
+from penstock.releasing.sources.prediction_log import LogSource
 from penstock.releasing.sources.source import Asked, Seen
 from tests.unit.releasing.sources.logs import ASKED, record, write
 
@@ -64,6 +64,7 @@ def test_a_source_that_breaks_is_an_error_of_its_gates_and_its_cursor_stays() ->
 def test_a_log_is_judged_to_the_end(tmp_path: Path) -> None:
     gates = Gates(gates=(GATES.gates[0],))
     evidence, verdicts = Evidence(), []
+    evidence, _ = judge(gates, evidence, observe(gates, ASKED, "canary-5", evidence, lambda _: LogSource(tmp_path)))
     for look in range(10):
         records = [
             record(
@@ -72,7 +73,7 @@ def test_a_log_is_judged_to_the_end(tmp_path: Path) -> None:
             for number in range(240)
         ]
         write(tmp_path, f"{look}", records)
-        batch = observe(gates, ASKED, "canary-50", evidence, lambda _: PredictionLogSource(tmp_path))
+        batch = observe(gates, ASKED, "canary-5", evidence, lambda _: LogSource(tmp_path))
         evidence, (reading,) = judge(gates, evidence, batch)
         verdicts.append(reading.verdict)
     assert verdicts[0] is Verdict.INCONCLUSIVE
