@@ -51,7 +51,9 @@ def pause(home: Path, name: str) -> None:
     Example:
       penstock release pause flights
     """
-    _set(home, name, paused=True)
+    from penstock.releasing.local.hosting import releases_below
+
+    _change(home, releases_below(home).get(name), paused=True)
     click.echo(f"release {name} holds where it is; penstock release resume {name} lets it go on")
 
 
@@ -65,8 +67,14 @@ def resume(home: Path, name: str) -> None:
     Example:
       penstock release resume flights
     """
-    _set(home, name, paused=False)
-    click.echo(f"release {name} goes on")
+    from penstock.releasing.local.hosting import releases_below
+
+    stored = releases_below(home).get(name)
+    if stored.spec.paused:
+        _change(home, stored, paused=False)
+        click.echo(f"release {name} goes on")
+    else:
+        click.echo(f"release {name} was not paused by anyone: it is {stored.status.phase}. {stored.status.message}")
 
 
 @click.command(name="retry", short_help="Try a rejected bundle again, or go on with an inconclusive step.")
@@ -79,7 +87,14 @@ def retry(home: Path, name: str) -> None:
     Example:
       penstock release retry flights
     """
-    _set(home, name, retry_token=f"{time.time_ns():x}")
+    from penstock.releasing.local.hosting import releases_below
+    from penstock.releasing.local.progress import Outcome, outcome
+    from penstock.sdk import BadInput
+
+    stored = releases_below(home).get(name)
+    if outcome(stored) not in (Outcome.REJECTED, Outcome.INCONCLUSIVE):
+        raise BadInput(f"release {name} is neither rolled back nor undecided: it is {stored.status.phase}")
+    _change(home, stored, retry_token=f"{time.time_ns():x}")
     click.echo(f"release {name} is tried again")
 
 
@@ -96,12 +111,6 @@ def _next_step(stored: Stored) -> str:
     if stored.status.phase is not Phase.AWAITING_APPROVAL or trial is None or trial.step not in names[:-1]:
         raise BadInput(f"release {stored.name} waits for no approval: it is {stored.status.phase}", "Name one: --step")
     return names[names.index(trial.step) + 1]
-
-
-def _set(home: Path, name: str, **fields: Any) -> None:
-    from penstock.releasing.local.hosting import releases_below
-
-    _change(home, releases_below(home).get(name), **fields)
 
 
 def _change(home: Path, stored: Stored, **fields: Any) -> None:

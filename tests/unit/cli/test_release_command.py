@@ -92,11 +92,16 @@ def test_a_persons_word_changes_the_specification_alone(home: Path, tmp_path: Pa
     store = ReleaseStore(home / "releases")
     ask(home, "pause", "flights")
     assert store.get("flights").spec.paused
-    ask(home, "resume", "flights")
+    assert "goes on" in ask(home, "resume", "flights").output
     assert not store.get("flights").spec.paused
+    assert "was not paused by anyone: it is New" in ask(home, "resume", "flights").output
     ask(home, "approve", "flights", "--step", "canary-100")
     (approval,) = store.get("flights").spec.promotion.approvals
     assert (approval.step, approval.digest) == ("canary-100", store.get("flights").spec.model.digest)
+    with pytest.raises(BadInput, match="neither rolled back nor undecided: it is New"):
+        ask(home, "retry", "flights")
+    assert store.get("flights").generation == 4
+    store.save("flights", 4, 0, ModelReleaseStatus(phase=Phase.ROLLED_BACK, observed_generation=4))
     ask(home, "retry", "flights")
     assert store.get("flights").spec.retry_token
     assert store.get("flights").generation == 5
@@ -155,5 +160,5 @@ def test_a_release_on_a_terminal_of_any_width(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     if width > 100:
         assert "step canary-50 (3 of 5): 10.0 s on it, deadline in" in text
-        assert "400 of 10" in text
-        assert "3 of 50" in text
+        assert "400/10" in text
+        assert "3/50" in text
