@@ -57,10 +57,18 @@ def assert_clean(home: Path) -> None:
         assert (outputs.parent / "executor_output.json").exists()
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What a run makes that nobody kills."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return digests(run(write_pipeline(folder), folder / "home", seconds=0.3))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
-def test_killing_the_runner_at_any_moment_loses_nothing(compiled: Path, home: Path, tmp_path: Path, seed: int) -> None:
-    undisturbed = digests(run(compiled, tmp_path / "other", seconds=0.3))
+def test_killing_the_runner_at_any_moment_loses_nothing(
+    compiled: Path, home: Path, undisturbed: dict[str, str], seed: int
+) -> None:
     process = start(compiled, home, seconds=0.3)
     time.sleep(random.Random(seed).uniform(0.25, 1.3))  # noqa: S311
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
