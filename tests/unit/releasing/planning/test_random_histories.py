@@ -141,14 +141,20 @@ class History:
         self.disturbed = False
         world.unreliable, world.outage_until, world.unmeasured_until, world.room = 0.0, 0.0, 0.0, True
         self._write_spec(paused=False, ladder=LADDER, promotion={})
-        quiet, writes = 0, world.writes
+        quiet, before = 0, self._standing()
         for _ in range(3000):
-            world.advance(3 if quiet < 3 else 10)
+            # What rests for minutes rests for hours: nothing runs out, and more samples change no mind.
+            world.advance(3 if quiet < 3 else 10 if quiet < 12 else 1000)
             self.reconcile()
-            quiet, writes = (quiet + 1 if world.writes == writes else 0), world.writes
-            if quiet > 12 and world.status.phase in (Phase.STABLE, Phase.ROLLED_BACK, Phase.PAUSED, Phase.STARTING):
+            quiet, before = (quiet + 1 if self._standing() == before else 0), self._standing()
+            if quiet > 24 and world.status.phase in (Phase.STABLE, Phase.ROLLED_BACK, Phase.PAUSED, Phase.STARTING):
                 break
         self.check_rest()
+
+    def _standing(self) -> tuple[object, ...]:
+        """Where the release stands, whatever its gates read: that changes with every look as long as it has traffic."""
+        status = self.world.status
+        return status.phase, status.route, status.history, self.world.route, {**self.world.twins}
 
     def check_rest(self) -> None:
         world, status = self.world, self.world.status
