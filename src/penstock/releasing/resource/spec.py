@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -152,7 +153,7 @@ class ModelReleaseSpec(Part):
                 raise ValueError(message)
         return self
 
-    @property
+    @cached_property
     def target(self) -> Version:
         """What is to serve in the end."""
         return Version(bundle=self.model, serving=self.serving)
