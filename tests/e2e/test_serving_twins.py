@@ -15,10 +15,10 @@ import pytest
 
 from penstock.sdk import BadInput, PenstockError
 from penstock.serving.bundle import open_bundle
-from penstock.serving.gateway.routing import Route
+from penstock.serving.gateway.routing import Route, choose
 from penstock.serving.load_test.open_loop import run_open_loop
 from penstock.serving.load_test.target import target_of
-from penstock.serving.prediction_log import log_files, read_predictions
+from penstock.serving.prediction_log import NO_ANSWER, log_files, read_predictions
 from penstock.serving.twins.local_serving import LocalServing, ServingOptions
 from penstock.serving.twins.programs import Programs
 from tests.servers.bundles import push
@@ -81,10 +81,10 @@ def test_a_killed_model_server_is_started_again_and_nobody_is_failed(serving, bu
     )
     loading.start()
     for name in ("a", "b"):
-        pid = serving.state()["twins"][name]["processes"][0]["pid"]
+        pid = pid_of(serving, name)
         threading.Event().wait(1)
         os.kill(pid, signal.SIGKILL)
-        until(lambda name=name, pid=pid: serving.state()["twins"][name]["processes"][0]["pid"] != pid)
+        until(lambda name=name, pid=pid: pid_of(serving, name) != pid)
         serving.wait_until_ready(name, READY_SECONDS)
     loading.join()
     (report,) = reports
@@ -95,13 +95,23 @@ def test_a_killed_model_server_is_started_again_and_nobody_is_failed(serving, bu
     assert answered == report.bundles.keys()
 
 
-def test_a_killed_gateway_comes_back_with_its_route(serving, bundles):
-    serving.set_route(Route(stable="b", candidate="a"))
+def test_a_killed_gateway_comes_back_with_its_weights(serving, bundles):
+    """The same requests meet the same bundles as before."""
+    route = Route(stable="b", candidate="a", canary_percent=30, step="canary-30")
+    by_name = {"a": bundles["one"].digest, "b": bundles["two"].digest}
+    serving.set_route(route)
     pid = serving.state()["gateway"]["pid"]
     os.kill(pid, signal.SIGKILL)
     until(lambda: serving.state()["gateway"]["pid"] != pid)
-    assert ask(serving) == bundles["two"].digest
-    assert serving.gateway.state()["route"] == Route(stable="b", candidate="a").model_dump()
+    ids = [f"weighed-{n}" for n in range(20)]
+    wanted = {id: by_name[choose(id, route).backends[0]] for id in ids}
+    assert {id: ask(serving, **{"x-request-id": id}) for id in ids} == wanted
+    assert set(wanted.values()) == set(by_name.values())
+    assert serving.gateway.state()["route"] == route.model_dump()
+
+
+def pid_of(serving, name, number=0):
+    return serving.state()["twins"][name]["processes"][number]["pid"]
 
 
 def ask_grpc(serving, request_id, rows, model="small"):
@@ -119,13 +129,62 @@ def test_grpc_follows_the_route_and_is_logged(serving, bundles):
     assert answer["metadata"]["penstock-bundle"] == bundles["two"].digest
     assert answer["metadata"]["x-request-id"] == "by-grpc"
     assert answer["ready"]
-    until(lambda: [r for r in read_predictions(log_files(serving.log_folder)) if r.request_id == "by-grpc"])
-    (record,) = [r for r in read_predictions(log_files(serving.log_folder)) if r.request_id == "by-grpc"]
+    (record,) = logged(serving, "by-grpc", 1)
     assert (record.protocol, record.model_name, record.role, record.rows) == ("grpc", "small", "canary", len(ROWS))
     assert [score for (score,) in record.scores] == pytest.approx(answer["scores"])
     assert record.feature_rows()[0] == ROWS[0]
     wrong = ask_grpc(serving, "wrong", ROWS, model="other")
     assert wrong["code"] == "NOT_FOUND"
+
+
+def logged(serving, request_id, count):
+    """What the prediction log has of a request, once that is so many records."""
+
+    def found():
+        return [r for r in read_predictions(log_files(serving.log_folder)) if r.request_id == request_id]
+
+    until(lambda: len(found()) >= count)
+    return found()
+
+
+def test_grpc_is_mirrored_to_the_shadow(serving, bundles):
+    serving.set_route(Route(stable="a", candidate="b", shadow_percent=100, step="shadow"))
+    answer = ask_grpc(serving, "mirrored", ROWS)
+    assert answer["metadata"]["penstock-bundle"] == bundles["one"].digest
+    records = {r.role: r for r in logged(serving, "mirrored", 2)}
+    assert {role: (r.digest, r.delivered, r.status_code) for role, r in records.items()} == {
+        "stable": (bundles["one"].digest, True, 200),
+        "shadow": (bundles["two"].digest, False, 200),
+    }
+    assert records["shadow"].scores == records["stable"].scores
+    assert records["shadow"].features == records["stable"].features
+
+
+def test_grpc_without_an_id_is_given_one(serving):
+    serving.set_route(Route(stable="a"))
+    made = ask_grpc(serving, "", ROWS)["metadata"]["x-request-id"]
+    assert len(made) == 32
+    assert [r.delivered for r in logged(serving, made, 1)] == [True]
+
+
+def test_grpc_whose_server_dies_in_the_middle_is_answered_by_the_other(serving, bundles):
+    """Stopped first, so that it surely holds the request when it is killed."""
+    serving.set_route(Route(stable="a", candidate="b", canary_percent=100, step="all"))
+    pid = pid_of(serving, "b")
+    os.kill(pid, signal.SIGSTOP)
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(ask_grpc(serving, "orphan", ROWS)))
+    asking.start()
+    until(lambda: serving.gateway.state()["backends"]["b"]["in_flight"] == 1)
+    os.kill(pid, signal.SIGKILL)
+    asking.join()
+    (answer,) = answers
+    assert answer["scores"] == pytest.approx([score_by_hand(row) for row in ROWS], abs=1e-6)
+    assert answer["metadata"]["penstock-bundle"] == bundles["one"].digest
+    tries = [(r.role, r.attempt, r.status_code, r.delivered) for r in logged(serving, "orphan", 2)]
+    assert tries == [("canary", 1, NO_ANSWER, False), ("stable", 2, 200, True)]
+    serving.wait_until_ready("b", READY_SECONDS)
+    assert ask_grpc(serving, "again", ROWS)["metadata"]["penstock-bundle"] == bundles["two"].digest
 
 
 def test_what_is_on_the_route_is_not_stopped(serving):
@@ -149,6 +208,28 @@ def test_a_swap_leaves_one_bundle_serving(serving, bundles):
     assert serving.swap(bundles["two"], READY_SECONDS) == "b"
     assert serving.bundles() == {"b": bundles["two"].digest}
     assert ask(serving) == bundles["two"].digest
+
+
+def test_one_of_two_processes_dies_and_nobody_is_failed(serving, bundles):
+    name = serving.swap(bundles["one"], READY_SECONDS, processes=2)
+    bodies = [json.dumps({"instances": [row]}).encode() for row in ROWS]
+    reports = []
+    loading = threading.Thread(
+        target=lambda: reports.append(run_open_loop(target_of(serving.url), bodies, rate=20, seconds=10))
+    )
+    loading.start()
+    threading.Event().wait(1)
+    died, other = pid_of(serving, name), pid_of(serving, name, 1)
+    os.kill(died, signal.SIGKILL)
+    until(lambda: pid_of(serving, name) != died)
+    loading.join()
+    (report,) = reports
+    assert (report.sent, report.errors, report.error_kinds) == (200, 0, {})
+    serving.wait_until_ready(name, READY_SECONDS)
+    processes = serving.state()["twins"][name]["processes"]
+    assert [(p["phase"], p["restarts"]) for p in processes] == [("running", 1), ("running", 0)]
+    assert processes[1]["pid"] == other
+    assert len({e["address"] for e in serving.gateway.state()["backends"][name]["endpoints"] if e["up"]}) == 2
 
 
 def test_one_folder_is_one_servings(serving):
