@@ -69,7 +69,7 @@ def test_every_metric_of_every_slice_agrees(
             }
         ],
     }
-    table = flights((10, 12), 2000)
+    table = flights((10, 12), 1000)
     both = {Role.CANDIDATE: models(hour=0.35), Role.BASELINE: models(hour=0.3, noise=1.0)}
     given = job(config, table, both, tmp_path)
     own, theirs = ENGINES["vectorised"](given), ENGINES["tfma"](given)
@@ -141,7 +141,7 @@ def test_several_classes_agree_each_against_the_rest_and_on_average(
             {"metrics": renamed, "aggregate": {"weighted_macro_average": True, "class_weights": {"0": 1, "1": 2}}},
         ],
     }
-    table = airports((10, 12), 700)
+    table = airports((10, 12), 350)
     both = {Role.CANDIDATE: airport_models(), Role.BASELINE: airport_models(sharp=1.0)}
     given = job(config, table, both, tmp_path)
     own, theirs = ENGINES["vectorised"](given), ENGINES["tfma"](given)
