@@ -36,7 +36,18 @@ QUALITY = Gate(
     source={"kind": "labels", "labels": "labels/", "loss": "zeroOne"},
     advance=False,
 )
+REVENUE = Gate(
+    name="revenue",
+    metric=Metric.BUSINESS,
+    source={"kind": "labels", "labels": "labels/"},
+    higher_is_better=True,
+    advance=False,
+    in_shadow=False,
+)
+SCORES = Gate(name="scores", metric=Metric.PREDICTIONS, source=LOG)
 TWO = Gates(gates=(ERRORS, LATENCY))
+SOLD = Gates(gates=(ERRORS, REVENUE))
+SCORED = Gates(gates=(ERRORS, SCORES))
 THREE = Gates(gates=(SLICED, LATENCY, QUALITY))
 SLICES = (0.05,) * 10
 WITHOUT_SHADOW = LADDER[1:]
@@ -130,6 +141,12 @@ def measure(releases: int) -> None:
             _in_the_bake,
         ),
         ("accuracy the same, labels 14 days late", _late(Effect()), _rolled_back),
+        ("revenue the same, known by the next look", Setting(SOLD, steady), _rolled_back),
+        ("a fifth of the revenue is lost", Setting(SOLD, steady, Effect(business=-0.2)), _found),
+        ("two fifths of the revenue are lost", Setting(SOLD, steady, Effect(business=-0.4)), _found),
+        ("predictions the same", Setting(SCORED, steady), _rolled_back),
+        ("predictions moved, 0.05 apart: within the margin", Setting(SCORED, steady, Effect(scores=0.1)), _rolled_back),
+        ("predictions moved, 0.23 apart", Setting(SCORED, steady, Effect(scores=0.5)), _found),
     )
     print("| the candidate | rolled back | requests of the candidate until then, median (95% within) | besides |")
     print("|---|---|---|---|")

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     "--from",
     "log",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A prediction log: its errors, latencies, slices and requests a day. Left out: invented traffic.",
+    help="A prediction log: its errors, latencies, predictions, slices and requests a day. Left out: invented traffic.",
 )
 @click.option(
     "--effect",
     "effects",
     multiple=True,
     metavar="NAME=PERCENT[,...]",
-    help="What the candidate does: errors=+3 (points), slice-errors=+10 (of the first slice), latency=+30, loss=+2. "
-    "Repeat for several.",
+    help="What the candidate does: errors=+3 (points), slice-errors=+10 (of the first slice), latency=+30, loss=+2, "
+    "business=-10 (of its mean), scores=+50 (of their standard deviation). Repeat for several.",
 )
 @click.option("--error-rate", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Of invented traffic.")
 @click.option("--requests-per-day", type=click.FloatRange(1), help="Of both models. Left out: the log's, or 100,000.")
@@ -57,7 +57,8 @@ def command(
     """Rehearse releases on a recorded or an invented stream, through the ladder, with the gates that would decide.
 
     Each line is one effect that the candidate might have: how often it is rolled back, promoted, or paused at a
-    deadline, and how soon. The line "none" says how often a candidate just as good would be rolled back.
+    deadline, and how soon. The line "none" says how often a candidate just as good would be rolled back. What becomes
+    of requests (losses, business metrics) is invented, also on a recorded stream.
 
     \b
     Examples:
@@ -67,7 +68,7 @@ def command(
     """
     from dataclasses import replace
 
-    from penstock.releasing.simulating.forecasting import DEFAULT_EFFECTS, REHEARSED, effect_from, forecast
+    from penstock.releasing.simulating.forecasting import DEFAULT_EFFECTS, effect_from, forecast
     from penstock.releasing.simulating.from_log import traffic_from_log
     from penstock.releasing.simulating.traffic import NO_EFFECT, Traffic
 
@@ -77,16 +78,14 @@ def command(
         shares = (0.05,) * min(sliced.limit, 10) if sliced else ()
         traffic, about = Traffic.synthetic(error_rate=error_rate, slice_shares=shares), "invented traffic"
     else:
-        found = traffic_from_log(log, sliced)
+        scored = next((gate.source.output for gate in plan.gates.gates if gate.metric == "predictions"), 0)
+        found = traffic_from_log(log, sliced, scored)
         traffic, about = found.traffic, f"{found.requests:,} requests of {log}"
         plan = replace(plan, requests_per_day=found.requests_per_day)
     if requests_per_day:
         plan = replace(plan, requests_per_day=requests_per_day)
     asked = (NO_EFFECT, *map(effect_from, effects)) if effects else DEFAULT_EFFECTS
     forecasts = forecast(plan, traffic, asked, releases=releases, seed=seed)
-    for gate in plan.gates.gates:
-        if gate.metric not in REHEARSED:
-            click.echo(f"gate {gate.name} is left out: {gate.metric.value} cannot be rehearsed", err=True)
     if as_json:
         print_json([each.model_dump(mode="json") for each in forecasts])
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,10 +10,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from penstock.releasing.gates.spec import Gates, Metric
+from penstock.releasing.gates.source_spec import SourceKind
+from penstock.releasing.gates.spec import Gate, Gates, Metric
 from penstock.releasing.simulating.many_contrasts import Array, ManyArms, ManyPairs, Mask
 from penstock.releasing.simulating.many_gates import ManyGates, ManyHistograms
-from penstock.releasing.simulating.traffic import NO_EFFECT, Effect, Traffic
+from penstock.releasing.simulating.traffic import AMOUNTS, NO_EFFECT, Effect, Traffic
+
+Sums = tuple[ManyArms, ManyArms, ManyPairs]
+"""What one look says of the stable, of the candidate, and of both on the same requests."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +109,21 @@ class _Climb:
         self._setting, self._random, self._releases = setting, random, releases
         slices = len(setting.traffic.slice_shares) - 1
         self._gates = [
-            (gate, ManyGates(setting.gates, gate, releases, slices if gate.slices.wanted else 0))
+            (gate, ManyGates(setting.gates, gate, releases, slices if _is_sliced(gate) else 0))
             for gate in setting.gates.gates
         ]
-        self._rates = setting.traffic.error_rates, setting.traffic.error_rates_with(setting.effect)
-        self._latencies = setting.traffic.latency_shares, setting.traffic.latency_shares_with(setting.effect)
+        traffic, effect = setting.traffic, setting.effect
+        self._rates = traffic.error_rates, traffic.error_rates_with(effect)
+        self._latencies = traffic.latency_shares, traffic.latency_shares_with(effect)
+        self._scores = {
+            gate.name: tuple(traffic.score_shares_with(each, gate.cuts) for each in (NO_EFFECT, effect))
+            for gate in setting.gates.gates
+            if gate.metric is Metric.PREDICTIONS
+        }
         self._start = random.integers(len(setting.traffic.error_rates), size=releases)
-        self._late: list[tuple[ManyArms, ManyArms, ManyPairs]] = []
+        self._late: dict[str, list[Sums]] = defaultdict(list)
+        none = np.zeros((releases, 1))
+        self._nothing = ManyArms.binary(none, none), ManyArms.binary(none, none), ManyPairs.binary(none, none, none)
         self._rung = np.zeros(releases, np.int64)
         self._samples_before = {gate.name: np.zeros(releases) for gate in setting.gates.gates}
         self._requests_before = np.zeros(releases)
@@ -129,14 +142,18 @@ class _Climb:
             asked = self._random.binomial(self._setting.requests_per_look, shares[self._rung])
             errors = self._errors(asked, shadow, block)
             for gate, many in self._gates:
+                seen = asked if gate.in_shadow else np.where(shadow, 0, asked)
                 if gate.metric is Metric.ERROR_RATE:
-                    many.see(*(errors if gate.slices.wanted else _overall(errors)))
+                    some = errors if gate.in_shadow else _at(~shadow, errors)
+                    many.see(*(some if _is_sliced(gate) else _overall(some)))
                 elif gate.metric is Metric.LATENCY_QUANTILE:
-                    many.see_latencies(*self._latency(asked, block))
-                elif gate.metric is Metric.QUALITY:
-                    many.see(*self._labels(asked, shadow))
+                    many.see_latencies(*self._binned(seen, *(shares[block] for shares in self._latencies)))
+                elif gate.metric is Metric.PREDICTIONS:
+                    many.see_predictions(*self._binned(seen, *(shares[block] for shares in self._scores[gate.name])))
+                elif gate.metric is Metric.BUSINESS:
+                    many.see(*self._by_now(gate, self._business(gate, np.where(shadow, 0, asked))))
                 else:
-                    raise NotImplementedError(f"{gate.metric} is not rehearsed")
+                    many.see(*self._by_now(gate, self._labels(seen, shadow)))
             for watcher in watchers:
                 watcher.look(*_overall(errors)[:2], self._active)
             self._requests += self._setting.requests_per_look * self._active
@@ -146,9 +163,7 @@ class _Climb:
             look += 1
         return Outcomes(self._rolled_back, self._promoted, self._rung, self._seen, self._exposed, self._requests)
 
-    def _errors(
-        self, asked: npt.NDArray[np.int64], shadow: Mask, block: npt.NDArray[np.int64]
-    ) -> tuple[ManyArms, ManyArms, ManyPairs]:
+    def _errors(self, asked: npt.NDArray[np.int64], shadow: Mask, block: npt.NDArray[np.int64]) -> Sums:
         """Requests and failures of one look, (releases, 1 + slices), all of them first."""
         stable_rate, candidate_rate = (rates[block] for rates in self._rates)
         compared = asked if self._setting.equal_arms else self._setting.requests_per_look
@@ -166,58 +181,70 @@ class _Climb:
             ManyPairs.binary(_with_all(both), _with_all(worse), _with_all(better)),
         )
 
-    def _latency(
-        self, asked: npt.NDArray[np.int64], block: npt.NDArray[np.int64]
-    ) -> tuple[ManyHistograms, ManyHistograms]:
-        """Latencies of one look, by bin. In shadow the stable's are those of requests that were not copied."""
+    def _others(self, asked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many requests of one look the stable alone is observed on."""
         rest = self._setting.requests_per_look - asked
-        others = np.minimum(rest, asked) if self._setting.equal_arms else rest
-        stable, candidate = (shares[block] for shares in self._latencies)
+        return np.minimum(rest, asked) if self._setting.equal_arms else rest
+
+    def _binned(
+        self, asked: npt.NDArray[np.int64], stable: Array, candidate: Array
+    ) -> tuple[ManyHistograms, ManyHistograms]:
+        """Answers of one look, by bin. In shadow the stable's are those to requests that were not copied."""
         return (
-            ManyHistograms(self._random.multinomial(others, stable)[:, None, :].astype(float)),
+            ManyHistograms(self._random.multinomial(self._others(asked), stable)[:, None, :].astype(float)),
             ManyHistograms(self._random.multinomial(asked, candidate)[:, None, :].astype(float)),
         )
 
-    def _labels(self, asked: npt.NDArray[np.int64], shadow: Mask) -> tuple[ManyArms, ManyArms, ManyPairs]:
-        """What the labels that come now say of the requests of long ago."""
+    def _labels(self, asked: npt.NDArray[np.int64], shadow: Mask) -> Sums:
+        """What the labels of one look's requests will say."""
         traffic, added = self._setting.traffic, self._setting.effect.loss
-        rest = self._setting.requests_per_look - asked
-        others = np.where(shadow, 0, np.minimum(rest, asked) if self._setting.equal_arms else rest)
+        others = np.where(shadow, 0, self._others(asked))
         alone, both = np.where(shadow, 0, asked), np.where(shadow, asked, 0)
         apart = max(traffic.disagreement, abs(added))
         worse = self._random.binomial(both, (apart + added) / 2)
         left = (apart - added) / 2 / (1 - (apart + added) / 2)
         better = self._random.binomial(both - worse, left)
-        self._late.append(
-            (
-                ManyArms.binary(others[:, None], self._random.binomial(others, traffic.loss)[:, None]),
-                ManyArms.binary(alone[:, None], self._random.binomial(alone, traffic.loss + added)[:, None]),
-                ManyPairs.binary(both[:, None], worse[:, None], better[:, None]),
-            )
-        )
-        if len(self._late) * self._setting.requests_per_look > self._setting.label_delay_requests:
-            return self._late.pop(0)
-        nothing = np.zeros((self._releases, 1))
         return (
-            ManyArms.binary(nothing, nothing),
-            ManyArms.binary(nothing, nothing),
-            ManyPairs.binary(nothing, nothing, nothing),
+            ManyArms.binary(others[:, None], self._random.binomial(others, traffic.loss)[:, None]),
+            ManyArms.binary(alone[:, None], self._random.binomial(alone, traffic.loss + added)[:, None]),
+            ManyPairs.binary(both[:, None], worse[:, None], better[:, None]),
         )
+
+    def _business(self, gate: Gate, alone: npt.NDArray[np.int64]) -> Sums:
+        """What users do upon the answers of one look; those of a shadow they do not see."""
+        values = np.array([0.0, *AMOUNTS])
+        harms = np.asarray(1 - values if gate.higher_is_better else values, float)
+        stable, candidate = (
+            self._random.multinomial(count, self._setting.traffic.value_shares_with(effect))[:, None, :]
+            for count, effect in ((self._others(alone), NO_EFFECT), (alone, self._setting.effect))
+        )
+        return ManyArms.of_levels(stable, harms), ManyArms.of_levels(candidate, harms), self._nothing[2]
+
+    def _by_now(self, gate: Gate, seen: Sums) -> Sums:
+        """What is known by now, of requests of long ago where labels come late."""
+        if gate.source.kind is not SourceKind.LABELS:
+            return seen
+        late = self._late[gate.name]
+        late.append(seen)
+        known = len(late) * self._setting.requests_per_look > self._setting.label_delay_requests
+        return late.pop(0) if known else self._nothing
 
     def _decide(self) -> None:
         """Roll back, advance, pause or hold, release by release."""
         ladder = self._setting.ladder
         failed, passed = np.zeros(self._releases, bool), np.ones(self._releases, bool)
         minimum = np.array([rung.minimum_samples for rung in ladder])[self._rung]
+        shadow = np.array([rung.shadow for rung in ladder])[self._rung]
         now = {}
         for gate, many in self._gates:
             reading = many.judge()
             now[gate.name] = reading.candidate_samples
             failed |= reading.failed
             if gate.advance:
-                passed &= (reading.candidate_samples - self._samples_before[gate.name]) >= minimum
+                opens = (reading.candidate_samples - self._samples_before[gate.name]) >= minimum
                 if self._setting.waits:
-                    passed &= reading.successful
+                    opens &= reading.successful
+                passed &= opens | (shadow & (not gate.in_shadow))
         at_step = self._requests - self._requests_before
         passed &= at_step >= np.array([rung.minimum_requests for rung in ladder])[self._rung]
         late = at_step >= np.array([rung.deadline_requests for rung in ladder])[self._rung]
@@ -245,7 +272,17 @@ def _with_all(parts: npt.NDArray[np.int64]) -> Array:
     return whole
 
 
-def _overall(errors: tuple[ManyArms, ManyArms, ManyPairs]) -> tuple[ManyArms, ManyArms, ManyPairs]:
+def _is_sliced(gate: Gate) -> bool:
+    """Whether its slices are rehearsed; of other metrics only the whole is."""
+    return gate.metric is Metric.ERROR_RATE and gate.slices.wanted
+
+
+def _at(where: Mask, seen: Sums) -> Sums:
+    """What was seen in some releases, in the others nothing."""
+    return tuple(type(each)(*(np.where(where[:, None], one, 0.0) for one in vars(each).values())) for each in seen)  # type: ignore[return-value]
+
+
+def _overall(errors: Sums) -> Sums:
     stable, candidate, pairs = errors
     return (
         ManyArms.binary(stable.count[:, :1], stable.total[:, :1]),

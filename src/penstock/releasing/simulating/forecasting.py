@@ -8,14 +8,13 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from penstock.releasing.base import Part
+from penstock.releasing.gates.source_spec import SourceKind
 from penstock.releasing.gates.spec import Gates, Metric
 from penstock.releasing.resource.ladder import Bake, LadderStep
 from penstock.releasing.simulating.climbing import Outcomes, Rung, Setting, climb
 from penstock.releasing.simulating.traffic import NO_EFFECT, Effect, Traffic
 from penstock.sdk import BadInput
 
-REHEARSED = (Metric.ERROR_RATE, Metric.LATENCY_QUANTILE, Metric.QUALITY)
-"""Metrics whose observations can be invented."""
 LEAST_REQUESTS_PER_LOOK = 200
 LOOKS_PER_DAY = 24 * 60
 DEFAULT_EFFECTS = (
@@ -71,17 +70,16 @@ def forecast(
 ) -> tuple[Forecast, ...]:
     """Rehearse releases for each effect, on the same traffic.
 
-    Gates whose observations cannot be invented (business metrics, distributions of predictions) are left out; the
-    others keep their part of the error budget. A look is taken each minute, or every 200 requests where that is longer.
+    A look is taken each minute, or every 200 requests where that is longer.
 
     Raises:
-        BadInput: No gate is left (caller).
+        BadInput: A gate on predictions does not divide those of this traffic (caller).
     """
-    gates = rehearsable(plan.gates)
+    _check_cuts(plan.gates, traffic)
     ladder = rungs(plan)
     per_look = max(LEAST_REQUESTS_PER_LOOK, round(plan.requests_per_day / LOOKS_PER_DAY))
     setting = Setting(
-        gates,
+        plan.gates,
         traffic,
         ladder=ladder,
         requests_per_look=per_look,
@@ -93,21 +91,15 @@ def forecast(
     )
 
 
-def rehearsable(gates: Gates) -> Gates:
-    """The gates whose observations can be invented, each with the part of the error budget that it has.
-
-    Raises:
-        BadInput: There is none that a step waits for (caller).
-    """
-    kept = tuple(gate for gate in gates.gates if gate.metric in REHEARSED)
-    if not any(gate.advance for gate in kept):
-        raise BadInput(
-            "no gate that a step waits for can be rehearsed: "
-            f"they are about {', '.join(sorted({gate.metric.value for gate in gates.gates}))}",
-            f"rehearse a release with a gate on {', '.join(metric.value for metric in REHEARSED)}",
-        )
-    budget = sum(gates.budget(gate) for gate in kept)
-    return gates.model_copy(update={"gates": kept, "error_budget": budget})
+def _check_cuts(gates: Gates, traffic: Traffic) -> None:
+    for gate in gates.gates:
+        if gate.metric is Metric.PREDICTIONS and (
+            not traffic.scores.size or traffic.score_shares_with(NO_EFFECT, gate.cuts).max() == 1.0
+        ):
+            raise BadInput(
+                f"gate {gate.name} cannot be rehearsed: no cut lies among the predictions of this traffic",
+                "name a log of this model's with --from; invented predictions are probabilities",
+            )
 
 
 def rungs(plan: Plan) -> tuple[Rung, ...]:
@@ -124,7 +116,7 @@ def rungs(plan: Plan) -> tuple[Rung, ...]:
         )
         for step in plan.ladder
     ]
-    if any(gate.metric is Metric.QUALITY for gate in plan.gates.gates):
+    if any(gate.source.kind is SourceKind.LABELS for gate in plan.gates.gates):
         bake = Rung(
             "bake",
             1.0,
@@ -159,12 +151,12 @@ def words(effect: Effect) -> str:
         >>> words(Effect(errors=0.03, latency=0.3)), words(Effect())
         ('errors +3 points, latency +30%', 'none')
     """
-    units = {"errors": "points", "slice_errors": "points", "loss": "points", "latency": "%"}
+    points = dict.fromkeys(("errors", "slice_errors", "loss"), " points")
+    units = {**points, "latency": "%", "business": "%", "scores": "% of their deviation"}
     said = [
-        f"{each.name.replace('_', ' ')} {100 * getattr(effect, each.name):+g}{' ' if units[each.name] != '%' else ''}"
-        f"{units[each.name]}"
-        for each in fields(effect)
-        if getattr(effect, each.name)
+        f"{name.replace('_', ' ')} {100 * getattr(effect, name):+g}{unit}"
+        for name, unit in units.items()
+        if getattr(effect, name)
     ]
     return ", ".join(said) or "none"
 
@@ -177,7 +169,7 @@ def effect_from(text: str) -> Effect:
 
     Example:
         >>> effect_from("errors=+3,latency=30")
-        Effect(errors=0.03, slice_errors=0.0, latency=0.3, loss=0.0)
+        Effect(errors=0.03, slice_errors=0.0, latency=0.3, loss=0.0, business=0.0, scores=0.0)
     """
     known = {each.name.replace("_", "-"): each.name for each in fields(Effect)}
     values: dict[str, float] = {}
@@ -190,6 +182,9 @@ def effect_from(text: str) -> Effect:
                 f"--effect {text}: {part!r} is no effect",
                 f"write NAME=PERCENT with {', '.join(known)}: errors=+3 is three percentage points, latency=+30 is 30%",
             ) from None
-    if not all(abs(value) <= 10 for value in values.values()) or values.get("latency", 0.0) <= -1:
+    if (
+        not all(abs(value) <= 10 for value in values.values())
+        or min(values.get("latency", 0.0), values.get("business", 0.0)) <= -1
+    ):
         raise BadInput(f"--effect {text}: out of range", "percent between -99 and 1000")
     return Effect(**values)

@@ -1,7 +1,8 @@
-"""Traffic as a prediction log shows it: the stable's errors and latencies over the time of day, and its slices."""
+"""Traffic as a prediction log shows it: the stable's errors, latencies and predictions by time of day, and slices."""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,8 @@ import numpy as np
 
 from penstock.releasing.gates.latency import EDGES_MS
 from penstock.releasing.gates.spec import Slices
-from penstock.releasing.simulating.traffic import Traffic
+from penstock.releasing.simulating.many_contrasts import Array
+from penstock.releasing.simulating.traffic import PARTS, Traffic
 from penstock.releasing.sources.answers import first_row, is_failed, slice_name
 from penstock.sdk import BadInput
 from penstock.serving.prediction_log import log_files, read_table
@@ -23,7 +25,7 @@ LEAST_REQUESTS = 200
 """Requests without which a log shows nothing."""
 MOST_REQUESTS = 500_000
 """Of a longer log the newest so many are read: they are held in memory."""
-_COLUMNS = ("time", "role", "attempt", "status_code", "latency_ms", "fallback_reason")
+_COLUMNS = ("time", "role", "attempt", "status_code", "latency_ms", "fallback_reason", "scores")
 _BLOCK_REQUESTS = 2000
 """Requests of one block of time, at least: fewer would show chance as if it were a time of day."""
 _MOST_BLOCKS = 48
@@ -41,12 +43,13 @@ class LogTraffic:
     """How many there were a day."""
 
 
-def traffic_from_log(folder: Path, slices: Slices | None = None) -> LogTraffic:
+def traffic_from_log(folder: Path, slices: Slices | None = None, output: int = 0) -> LogTraffic:
     """Read the traffic of the stable model from a prediction log.
 
     Args:
         folder: The log.
         slices: Of the first feature of which every value is a slice, the busiest values are taken.
+        output: Which of the model's outputs is the prediction.
 
     Raises:
         BadInput: There is no such log, or too little in it (caller).
@@ -58,7 +61,9 @@ def traffic_from_log(folder: Path, slices: Slices | None = None) -> LogTraffic:
     try:
         for path in reversed(files):
             records = read_table([path], columns).to_pylist()
-            rows += [_row(each, feature) for each in records if each["role"] == "stable" and each["attempt"] == 1]
+            rows += [
+                _row(each, feature, output) for each in records if each["role"] == "stable" and each["attempt"] == 1
+            ]
             if len(rows) >= MOST_REQUESTS:
                 break
     except ValueError as error:
@@ -79,15 +84,18 @@ class _Row:
     failed: bool
     bin: int
     slice: str
+    score: float
 
 
-def _row(record: Mapping[str, Any], feature: str) -> _Row:
+def _row(record: Mapping[str, Any], feature: str, output: int) -> _Row:
     value = first_row(record["features"]).get(feature) if feature else None
+    said = record["scores"][0] if record["scores"] else ()
     return _Row(
         record["time"],
         is_failed(record),
         bisect_left(EDGES_MS, record["latency_ms"]),
         "" if value is None else slice_name(feature, value),
+        said[output] if output < len(said) else math.nan,
     )
 
 
@@ -95,6 +103,7 @@ def _traffic(rows: Sequence[_Row], slices: Slices | None) -> Traffic:
     blocks = np.array_split(np.arange(len(rows)), min(max(len(rows) // _BLOCK_REQUESTS, 1), _MOST_BLOCKS))
     failed = np.array([row.failed for row in rows], float)
     bins = np.array([row.bin for row in rows])
+    scores = np.array([row.score for row in rows])
     seen = Counter(row.slice for row in rows if row.slice)
     names = [name for name, _ in sorted(seen.items(), key=lambda item: (-item[1], item[0]))]
     names = names[: slices.limit] if slices else []
@@ -110,5 +119,15 @@ def _traffic(rows: Sequence[_Row], slices: Slices | None) -> Traffic:
         error_rates=np.clip(by_block[:, None] * relative[None, :], 0.0, 1.0),
         slice_shares=count / len(rows),
         latency_shares=np.array(latencies),
+        scores=np.array([_quantiles(scores[block], scores) for block in blocks]),
         slice_names=tuple(names),
     )
+
+
+def _quantiles(scores: Array, whole: Array) -> Array:
+    """Predictions of one block of time that are as likely as each other; of the whole log where the block has none."""
+    for some in (scores, whole):
+        known = some[~np.isnan(some)]
+        if len(known):
+            return np.asarray(np.quantile(known, PARTS, method="inverted_cdf"))
+    return np.empty(0)

@@ -34,6 +34,12 @@ class ManyArms:
         as_floats = np.asarray(bad, float)
         return cls(np.asarray(count, float), as_floats, as_floats)
 
+    @classmethod
+    def of_levels(cls, counts: npt.ArrayLike, levels: Array) -> ManyArms:
+        """Observations of which so many, along the last axis, had each of some values."""
+        seen = np.asarray(counts, float)
+        return cls(seen.sum(axis=-1), seen @ levels, seen @ levels**2)
+
 
 @dataclass(frozen=True)
 class ManyPairs:

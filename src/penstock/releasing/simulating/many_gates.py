@@ -18,7 +18,7 @@ from penstock.releasing.simulating.many_contrasts import Array, ManyArms, ManyCo
 
 @dataclass
 class ManyHistograms:
-    """Latencies of one model in many releases, in the bins of `EDGES_MS`: shape (releases, 1 + slices, bins)."""
+    """Latencies in the bins of `EDGES_MS`, or predictions between cuts, of one model: (releases, 1 + slices, bins)."""
 
     counts: Array
 
@@ -43,7 +43,7 @@ class ManyGates:
     def __init__(self, gates: Gates, gate: Gate, releases: int, slices: int = 0) -> None:
         self._gates, self._gate = gates, gate
         self._shape = (releases, 1 + slices)
-        contrasts = 2 if gate.metric is Metric.LATENCY_QUANTILE else 1
+        contrasts = {Metric.LATENCY_QUANTILE: 2, Metric.PREDICTIONS: len(gate.cuts)}.get(gate.metric, 1)
         self._contrasts = [ManyContrasts.new(self._shape) for _ in range(contrasts)]
         self._harmed = np.zeros(self._shape, bool)
         self._counts = np.zeros((*self._shape, len(EDGES_MS) + 1))
@@ -69,23 +69,40 @@ class ManyGates:
         self._counts = self._counts + stable.counts
         self._candidates = self._candidates + candidate.counts.sum(axis=-1)
 
+    def see_predictions(self, stable: ManyHistograms, candidate: ManyHistograms) -> None:
+        """Add a look at predictions."""
+        self._contrasts = [
+            contrast.plus(_above(stable, cut), _above(candidate, cut)) for cut, contrast in enumerate(self._contrasts)
+        ]
+        self._candidates = self._contrasts[0].candidate_count
+
     def judge(self) -> ManyReadings:
         """Say what the evidence comes to."""
+        apart = self._gate.metric is Metric.PREDICTIONS
+        harm, beyond, log_fine, log_fine_now = self._distance() if apart else self._difference()
+        needed, needed_fine = self._needed(harm), np.log(1 / (1 - self._gates.confidence))
+        fine = log_fine >= needed_fine
+        self._harmed |= (harm >= needed) & ~(fine & (log_fine_now >= needed_fine) & (beyond < needed))
+        samples = self._candidates[:, 0]
+        suspect = (harm[:, 1:] >= np.log(SUSPICION)).any(axis=1)
+        successful = fine[:, 0] & (samples >= self._gate.minimum_samples) & ~suspect & ~self._harmed[:, 0]
+        return ManyReadings(self._harmed.any(axis=1), successful, samples, harm)
+
+    def _difference(self) -> tuple[Array, Array, Array, Array]:
+        """Logarithms of the evidence of harm, of harm beyond the margin, of no such harm, and of that at this step."""
         first, last = self._contrasts[0], self._contrasts[-1]
         gate = self._gate
         bounded = gate.metric in (Metric.QUALITY, Metric.BUSINESS)
         margin = 0.0 if len(self._contrasts) > 1 else gate.tolerated / (gate.range.width if bounded else 1.0)
-        harm = first.log_harm()
-        fine = last.log_fine(margin) >= np.log(1 / (1 - self._gates.confidence))
-        fine_now = last.log_fine_now(margin) >= np.log(1 / (1 - self._gates.confidence))
-        needed = self._needed(harm)
-        excused = fine & fine_now & (last.log_harm(margin) < needed)
-        self._harmed |= (harm >= needed) & ~excused
-        samples = self._candidates[:, 0]
-        enough = samples >= gate.minimum_samples
-        suspect = (harm[:, 1:] >= np.log(SUSPICION)).any(axis=1)
-        successful = fine[:, 0] & enough & ~suspect & ~self._harmed[:, 0]
-        return ManyReadings(self._harmed.any(axis=1), successful, samples, harm)
+        return first.log_harm(), last.log_harm(margin), last.log_fine(margin), last.log_fine_now(margin)
+
+    def _distance(self) -> tuple[Array, Array, Array, Array]:
+        """The same of predictions, see `assessing`: every cut and both directions are bet on."""
+        margin = self._gate.tolerated
+        far = np.array([log for each in self._contrasts for log in (each.log_harm(margin), each.log_fine(-margin))])
+        near = np.array([log for each in self._contrasts for log in (each.log_fine(margin), each.log_harm(-margin))])
+        harm = np.logaddexp.reduce(far) - np.log(len(far))
+        return harm, harm, near.min(axis=0), np.full(self._shape, -np.inf)
 
     def _needed(self, harm: Array) -> Array:
         """The evidence that each slice fails at, see `judging.needed_evidence`."""
@@ -139,6 +156,12 @@ def _slower(histograms: ManyHistograms, threshold: Array) -> ManyArms:
     upto = np.take_along_axis(np.cumsum(counts, axis=-1), inside[..., None], axis=-1)[..., 0]
     count = counts.sum(axis=-1)
     return ManyArms(count, count - upto + within * part, count - upto + within * part * part)
+
+
+def _above(histograms: ManyHistograms, cut: int) -> ManyArms:
+    """Whether predictions lie above one of the cuts."""
+    counts = histograms.counts
+    return ManyArms.binary(counts.sum(axis=-1), counts[..., cut + 1 :].sum(axis=-1))
 
 
 def _where(mask: Mask, yes: ManyContrasts, no: ManyContrasts) -> ManyContrasts:

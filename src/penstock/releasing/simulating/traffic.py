@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 
@@ -23,10 +24,21 @@ class Effect:
     """Slower by this fraction, every answer (0.3: 30%)."""
     loss: float = 0.0
     """Added to the mean loss (0.02: accuracy two points lower)."""
+    business: float = 0.0
+    """The mean of a business metric is greater by this fraction (-0.1: a tenth of the revenue is lost)."""
+    scores: float = 0.0
+    """Added to every prediction, as a fraction of their standard deviation (0.5: half of it)."""
 
 
 NO_EFFECT = Effect()
 """A candidate that is just like the stable."""
+AMOUNTS = np.array([0.25, 0.5, 0.75, 1.0])
+"""What a business metric may be, as parts of its range, each as often as the others; after most requests it is 0."""
+_POINTS = 1000
+PARTS = (np.arange(_POINTS) + 0.5) / _POINTS
+"""Of which parts of the predictions the quantiles are taken, ascending."""
+SCORES = (1 / (1 + np.exp(1.4 - np.array([NormalDist().inv_cdf(part) for part in PARTS]))))[None, :]
+"""Invented probabilities: their log-odds are normal, with mean -1.4 and standard deviation 1."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,10 @@ class Traffic:
     """Mean of the zero-one loss: the share of predictions that turn out wrong."""
     disagreement: float = 0.08
     """Share of requests whose predictions would be right from one model and wrong from the other."""
+    scores: Array = field(default_factory=lambda: SCORES)
+    """The stable's predictions, shape (blocks, points): that many of the same likelihood."""
+    purchases: float = 0.1
+    """Share of requests after which a business metric is not at its lower end: then it is one of `AMOUNTS`."""
     slice_names: tuple[str, ...] = ()
     """What the slices are called."""
 
@@ -92,3 +108,14 @@ class Traffic:
         )
         moved = np.array([np.interp(np.array(EDGES_MS) / (1 + effect.latency), edges, one) for one in below])
         return np.diff(moved, axis=1, prepend=0.0, append=1.0)
+
+    def value_shares_with(self, effect: Effect) -> Array:
+        """The candidate's share of requests by what a business metric comes to: 0, and each of `AMOUNTS`."""
+        bought = min(max(self.purchases * (1 + effect.business), 0.0), 1.0)
+        return np.array([1 - bought, *(bought / len(AMOUNTS) for _ in AMOUNTS)])
+
+    def score_shares_with(self, effect: Effect, cuts: tuple[float, ...]) -> Array:
+        """The candidate's share of predictions between cuts, shape (blocks, 1 + cuts): all of them moved."""
+        moved = self.scores + effect.scores * self.scores.std()
+        bins = np.searchsorted(cuts, moved, side="left")
+        return np.array([np.bincount(one, minlength=len(cuts) + 1) / len(one) for one in bins])

@@ -67,3 +67,32 @@ def test_labels_decide_only_when_they_come() -> None:
     assert (late.requests >= 150_000).all() and set(late.rung) == {len(ladder) - 1}
     soon = climb(replace(setting, label_delay_requests=0), releases=20, seed=1)
     assert soon.rolled_back.all() and (soon.requests < 50_000).all()
+
+
+def test_a_business_metric_is_judged_on_what_users_saw() -> None:
+    revenue = Gate(name="revenue", metric="business", higher_is_better=True, in_shadow=False, margin=0.03)
+    gates = Gates(gates=(ERRORS.gates[0], revenue))
+    same = climb(Setting(gates, STEADY), releases=20, seed=1)
+    assert same.promoted.mean() >= 0.9
+    worse = climb(Setting(gates, STEADY, Effect(business=-0.4)), releases=20, seed=1)
+    assert worse.rolled_back.all() and np.median(worse.exposed_requests) > 300
+    costs = revenue.model_copy(update={"higher_is_better": False})
+    saved = climb(Setting(Gates(gates=(ERRORS.gates[0], costs)), STEADY, Effect(business=-0.4)), releases=20, seed=1)
+    assert saved.rolled_back.mean() <= 0.1
+    waiting = Gates(gates=(ERRORS.gates[0], revenue.model_copy(update={"in_shadow": True})))
+    paused = climb(Setting(waiting, STEADY), releases=20, seed=1)
+    assert not paused.promoted.any() and not paused.rung.any(), "in shadow there is nothing to be seen"
+
+
+def test_predictions_that_moved_are_found_in_shadow_and_small_moves_are_tolerated() -> None:
+    gates = Gates(gates=(ERRORS.gates[0], Gate(name="scores", metric="predictions", source=LOG)))
+    moved = climb(Setting(gates, STEADY, Effect(scores=1.0)), releases=20, seed=1)
+    assert moved.rolled_back.all() and not moved.exposed_requests.any()
+    assert climb(Setting(gates, STEADY, Effect(scores=0.02)), releases=20, seed=1).promoted.mean() >= 0.9
+
+
+def test_the_bins_of_predictions_are_those_of_the_moved() -> None:
+    traffic = replace(STEADY, scores=np.array([[0.1, 0.2, 0.3, 0.4]]))
+    assert traffic.score_shares_with(Effect(), (0.2, 0.35)).tolist() == [[0.5, 0.25, 0.25]]
+    moved = Effect(scores=0.1 / float(np.std(traffic.scores)))
+    assert traffic.score_shares_with(moved, (0.2, 0.35)).tolist() == [[0.25, 0.25, 0.5]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from penstock.cli.main import command
 from penstock.releasing.gates.latency import EDGES_MS
 from penstock.releasing.gates.spec import Gate, Gates, Slices
 from penstock.releasing.resource.ladder import DEFAULT_LADDER, Bake
-from penstock.releasing.simulating.forecasting import Plan, effect_from, forecast, rehearsable, rungs
+from penstock.releasing.simulating.forecasting import Plan, effect_from, forecast, rungs
 from penstock.releasing.simulating.from_log import traffic_from_log
 from penstock.releasing.simulating.traffic import Effect, Traffic
 from penstock.sdk import BadInput
@@ -34,6 +35,7 @@ def log(tmp_path: Path) -> Path:
                 time=START + timedelta(seconds=half * 43_200 + number * 21.6),
                 status_code=500 if number % 100 < (4, 1)[half] else 200,
                 latency_ms=EDGES_MS[70 + number % 3],
+                scores=((0.7 if number % 4 <= half else 0.1 + number % 2 / 10,),),
                 features={"carrier": ("HA", "UA", "B6", "UA")[number % 4]},
             )
             for number in range(2000)
@@ -82,15 +84,27 @@ def test_the_ladder_is_counted_in_requests_and_ends_with_the_bake_only_for_label
     assert rungs(Plan(Gates(), DEFAULT_LADDER, Bake()))[-1].name == DEFAULT_LADDER[-1].name
 
 
-def test_gates_that_cannot_be_rehearsed_are_left_out_with_their_part_of_the_budget() -> None:
-    scores = Gate(name="scores", metric="predictions", source=LOG)
-    left = rehearsable(Gates(gates=(Gates().gates[0], scores)))
-    assert [gate.name for gate in left.gates] == ["errors"] and left.error_budget == 0.01
-    with pytest.raises(BadInput, match="predictions"):
-        rehearsable(Gates(gates=(scores,)))
+def test_predictions_of_a_log_are_those_that_move(log: Path) -> None:
+    found = traffic_from_log(log)
+    assert sorted({*found.traffic.scores.ravel()}) == [0.1, 0.2, 0.7]
+    assert (found.traffic.scores == 0.7).mean(axis=1).tolist() == pytest.approx([0.25, 0.5])
+    scores = Gate(name="scores", metric="predictions", source=LOG, cuts=(0.15, 0.5))
+    plan = Plan(Gates(gates=(Gates().gates[0], scores)), DEFAULT_LADDER, Bake(), requests_per_day=2_000_000)
+    (moved,) = forecast(plan, found.traffic, [effect_from("scores=+100")], releases=10)
+    assert (moved.effect, moved.rolled_back, moved.step) == ("scores +100% of their deviation", 1.0, "shadow")
 
 
-@pytest.mark.parametrize("text", ["speed=+3", "errors", "errors=much", "errors=nan", "errors=1e9", "latency=-100"])
+def test_cuts_that_divide_no_predictions_are_refused(tmp_path: Path) -> None:
+    minutes = Gate(name="minutes", metric="predictions", source=LOG, cuts=(10.0, 30.0))
+    plan = Plan(Gates(gates=(minutes,)), DEFAULT_LADDER, Bake())
+    for traffic in (Traffic.synthetic(), replace(Traffic.synthetic(), scores=np.empty((1, 0)))):
+        with pytest.raises(BadInput, match="gate minutes cannot be rehearsed"):
+            forecast(plan, traffic)
+
+
+@pytest.mark.parametrize(
+    "text", ["speed=+3", "errors", "errors=much", "errors=nan", "errors=1e9", "latency=-100", "business=-100"]
+)
 def test_an_effect_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="--effect"):
         effect_from(text)
@@ -120,17 +134,3 @@ class TestCommand:
         one, same = (CliRunner().invoke(command, words).output for _ in range(2))
         assert one == same
         assert json.loads(one)[1]["rolled_back"] == 1.0
-
-
-def test_a_gate_that_cannot_be_rehearsed_is_named(tmp_path: Path) -> None:
-    flights = (Path(__file__).parents[4] / "pipelines" / "flights" / "release.yaml").read_text()
-    before, quality = flights.split("      - name: quality\n")
-    rest = quality[quality.index("  warmUp:") :]
-    scores = "      - {name: scores, metric: predictions, source: {kind: predictionLog}}\n"
-    file = tmp_path / "release.yaml"
-    file.write_text(before + scores + rest)
-    words = ["release", "simulate", "-f", str(file), "--effect", "errors=+10", "--releases", "10", "--json"]
-    told = CliRunner().invoke(command, words)
-    assert told.exit_code == 0, told.output
-    assert told.stderr == "gate scores is left out: predictions cannot be rehearsed\n"
-    assert [each["effect"] for each in json.loads(told.stdout)] == ["none", "errors +10 points"]

@@ -114,3 +114,31 @@ def test_a_bounded_loss_that_is_not_binary() -> None:
             assert said.e_value == pytest.approx(math.exp(readings.log_harm[release, 0]), rel=1e-5)
             assert readings.failed[release] == (said.verdict is Verdict.FAILED)
             assert readings.successful[release] == (said.verdict is Verdict.SUCCESSFUL)
+
+
+def test_distributions_of_predictions() -> None:
+    cuts = (0.2, 0.4, 0.7)
+    gate = Gate(name="scores", metric="predictions", source=LOG, cuts=cuts, minimum_samples=500)
+    gates = Gates(gates=(gate,), error_budget=0.1, confidence=0.8)
+    random = np.random.default_rng(11)
+    many, alone = ManyGates(gates, gate, RELEASES), [Evidence() for _ in range(RELEASES)]
+    verdicts = set()
+    for look in range(3 * LOOKS):
+        scores = random.beta(2, 3, (2, RELEASES, 200))
+        scores[1] = scores[1] ** np.linspace(1.0, 0.4, RELEASES)[:, None]
+        bins = np.searchsorted(cuts, scores, side="left")
+        counts = np.array([[np.bincount(one, minlength=len(cuts) + 1) for one in arm] for arm in bins])
+        if look == LOOKS:
+            many.step_begins(np.ones(RELEASES, bool))
+        many.see_predictions(*(ManyHistograms(arm[:, None, :].astype(float)) for arm in counts))
+        readings = many.judge()
+        for release in range(RELEASES):
+            both = [Histogram(cuts, tuple(map(int, arm[release]))) for arm in counts]
+            batch = Batch("first" if look < LOOKS else "second", comparisons=(Comparison("scores", *both),))
+            alone[release], (said,) = judge(gates, alone[release], batch)
+            assert said.e_value == pytest.approx(math.exp(min(readings.log_harm[release, 0], 700.0)), rel=1e-5)
+            assert readings.failed[release] == (said.verdict is Verdict.FAILED)
+            assert readings.successful[release] == (said.verdict is Verdict.SUCCESSFUL)
+            assert readings.candidate_samples[release] == said.candidate_samples
+            verdicts.add(said.verdict)
+    assert verdicts == {Verdict.FAILED, Verdict.SUCCESSFUL, Verdict.INCONCLUSIVE}
