@@ -119,6 +119,11 @@ class OnCluster:
                 return status
         raise AssertionError(f"never: {status.phase} {status.message}")
 
+    def status(self) -> ModelReleaseStatus:
+        look = self.cluster.look(self.key)
+        assert look
+        return look.status
+
     def route(self) -> dict[str, Any]:
         found = self.admin.get(HTTP_ROUTES, self.key.namespace, f"{self.key.name}-release")
         assert found

@@ -8,7 +8,9 @@ The newest revision is one twin, the one rolled out before it the other. What KS
   without a percentage the route would follow the newest *ready* revision, which is the rejected one until then. The
   percentage is removed once the new revision is ready; until then, the old one serves, which is the same version.
 - Any change of the template makes a revision, and KServe copies annotations into it. So nothing is ever annotated but
-  together with the model; the route carries no revision of ours, and writes are held to the InferenceService's version.
+  together with the model, and the route carries no revision of ours. Instead, the status remembers the version of the
+  InferenceService that a decision was made upon. As long as it stands, the decision is not written: it is, also where
+  the percentage is right already, for writes are held to that version, and an older decision could still be written.
 
 Source: kserve 0.15, pkg/controller/v1beta1/inferenceservice/reconcilers/knative (traffic), and
 pkg/apis/serving/v1beta1/inference_service_status.go (latestRolledoutRevision).
@@ -28,7 +30,7 @@ from penstock.releasing.port import Key, Look
 from penstock.releasing.resource.bundle import Version
 from penstock.releasing.resource.names import TWIN_LABEL
 from penstock.releasing.resource.spec import ModelReleaseSpec
-from penstock.releasing.resource.status import ModelReleaseStatus, Split, Twin
+from penstock.releasing.resource.status import ModelReleaseStatus, Phase, Split, Twin
 
 
 class Canary:
@@ -47,29 +49,31 @@ class Canary:
         percent, version = _percent(thing), version_of(thing)
         wanted = _service(key, newest, version or spec.target, spec, percent)
         seen = seen_as(thing, wanted)
-        revision = status.route.revision
+        written = thing["metadata"]["resourceVersion"]
+        revision = status.route.revision - (written == status.route.decided_upon)
         if _is_restored(status, newest, version):
             # The same version in an older revision serves all traffic; once the newest is ready too, it takes over.
             ready = is_ready(thing.get("status") or {})
             drifted = seen.drifted or (ready and percent is not None)
             twins = {newest: TwinSeen(version, ready=ready or percent is not None, drifted=drifted, going=seen.going)}
-            return Seen(twins, RouteSeen(Split.of(newest), revision))
+            return Seen(twins, RouteSeen(Split.of(newest), revision, version=written))
         twins = {newest: replace(seen, workload=str(_predictor(thing).get("latestCreatedRevision", "")))}
         if percent is not None:
             stable = status.stable.version if status.stable and status.stable.twin is newest.other else None
             twins[newest.other] = TwinSeen(stable, ready=bool(_before(thing)), workload=_before(thing))
         share = 100 if percent is None else percent
         split = Split.of(newest.other, candidate_percent=share)
-        return Seen(twins, RouteSeen(split, revision, live=_share(thing) == share))
+        return Seen(twins, RouteSeen(split, revision, live=_share(thing) == share, version=written))
 
     def set_route(self, api: Api, look: Look, found: Found, action: SetRoute) -> None:
-        """Write the percentage of the newest revision."""
+        """Write the percentage of the newest revision; where it is right already, another version of the same."""
         for newest, thing in found.services.items():
-            version, share = version_of(thing) or look.spec.target, action.split.weight_of(newest)
-            if share == 100 and _percent(thing) is None:
-                continue  # It has all traffic without a word.
-            made = _service(look.key, newest, version, look.spec, share)
-            write(api, INFERENCE_SERVICES, made, found.release, thing)
+            version, before, share = version_of(thing), _percent(thing), action.split.weight_of(newest)
+            # What has all traffic without a word keeps it so; what is stable again gets its percentage with its model.
+            keeps = _is_restored(look.status, newest, version) or (share == 100 and before is None)
+            percent = before if keeps else share
+            made = _service(look.key, newest, version or look.spec.target, look.spec, percent)
+            write(api, INFERENCE_SERVICES, made, found.release, thing, anew=percent == before)
 
     def apply_twin(self, api: Api, look: Look, found: Found, action: ApplyTwin) -> None:
         """Have the newest revision be of a version: a new one with no traffic, unless it is the first."""
@@ -83,9 +87,12 @@ class Canary:
         write(api, INFERENCE_SERVICES, made, found.release, next(iter(found.services.values()), None))
 
     def delete_twin(self, api: Api, look: Look, found: Found, action: DeleteTwin) -> None:
-        """Write the stable version over a candidate; of a revision that was replaced, let KServe take the traffic."""
+        """Write the stable version over a candidate; of a revision that was replaced, let KServe take the traffic.
+
+        A first model that Git has changed goes whole: nothing serves yet, and KServe takes what was ready for the new.
+        """
         (newest, thing), stable = next(iter(found.services.items())), look.status.stable
-        if stable is None:
+        if stable is None or look.status.phase is Phase.STARTING:
             metadata = thing["metadata"]
             api.delete(INFERENCE_SERVICES, look.key.namespace, metadata["name"], metadata["uid"])
             return
@@ -134,10 +141,10 @@ def _before(thing: Thing) -> str:
 
 
 def _share(thing: Thing) -> int | None:
-    """The share that the newest revision has by Knative's own word; None while that is of another revision."""
+    """The share that the newest revision has by Knative's own word: none as long as it is not ready."""
     predictor = _predictor(thing)
     newest = predictor.get("latestCreatedRevision")
-    if not newest or newest != predictor.get("latestReadyRevision"):
+    if not newest:
         return None
     shares = [each.get("percent") or 0 for each in predictor.get("traffic") or [] if each.get("revisionName") == newest]
     return sum(shares)

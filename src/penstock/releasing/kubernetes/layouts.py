@@ -65,13 +65,25 @@ def found_in(look: Look) -> Found:
     return look.token
 
 
-def write(api: Api, kind: Kind, made: Thing, release: Thing, there: Thing | None) -> None:
-    """Write an object that goes when its release goes: make it where none was seen, else hold it to what was seen."""
+def write(api: Api, kind: Kind, made: Thing, release: Thing, there: Thing | None, *, anew: bool = False) -> None:
+    """Write an object that goes when its release goes: make it where none was seen, else hold it to what was seen.
+
+    Args:
+        api: Whom to ask.
+        kind: What it is.
+        made: The object, without its owner.
+        release: The owner.
+        there: The object as it was seen.
+        anew: Give it another version although it may say the same already: the API server gives none for that. What
+            differs is how the owner is told not to wait for it: `false`, or nothing, which means the same.
+    """
     owned = owned_by(made, release)
     if there is None:
         api.create(kind, owned)
         return
     held = {**owned["metadata"], "resourceVersion": there["metadata"]["resourceVersion"]}
+    if anew and not any("blockOwnerDeletion" in each for each in there["metadata"].get("ownerReferences") or []):
+        held["ownerReferences"] = [{**each, "blockOwnerDeletion": False} for each in held["ownerReferences"]]
     api.apply(kind, {**owned, "metadata": held})
 
 

@@ -40,6 +40,8 @@ class RouteSeen:
     """Whether it is not as it was written: another host, another backend, another filter."""
     live: bool = True
     """Whether the gateway says that it took it."""
+    version: str = ""
+    """Of a route that cannot carry a revision, the version of the object that has it: every write makes another."""
 
 
 @dataclass(frozen=True)

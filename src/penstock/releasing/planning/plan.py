@@ -100,7 +100,9 @@ def _routed(at: Moment, after: ModelReleaseStatus) -> ModelReleaseStatus:
     wanted = wanted_split(at, after) or after.route.wanted
     if wanted == after.route.wanted:
         return after
-    route = after.route.model_copy(update={"wanted": wanted, "revision": after.route.revision + 1})
+    upon = at.observed.route.version if at.observed.route else ""
+    decided = {"wanted": wanted, "revision": after.route.revision + 1, "decided_upon": upon}
+    route = after.route.model_copy(update=decided)
     after = changed(after, route=route)
     idle = after.stable.twin.other if after.stable else None
     if wanted and idle and (wanted.weight_of(idle) or wanted.mirror_to is idle):

@@ -106,6 +106,9 @@ class RouteStatus(Part):
     """How traffic is split, once that was chosen."""
     revision: int = 0
     """Counts the decisions on traffic. The route carries it: whoever holds an older one cannot write it."""
+    decided_upon: str = ""
+    """Where the route cannot carry the revision: the version of its object that the last decision was made upon. As
+    long as the object has it, an older decision could still be written."""
     wanted: Split | None = None
     """What the controller wants; none before the first model is ready."""
     seen: Split | None = None
