@@ -1,4 +1,4 @@
-"""What Argo CD and Flux are told, on a real kube-apiserver with Argo CD's CRDs, and against the repository."""
+"""What Argo CD and Flux are told, on a real kube-apiserver with their CRDs, and against the repository."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.manifests import ENVIRONMENTS, ROOT, Thing, label, objects
+from tests.servers.flux import flux_crds
 from tests.servers.kubernetes import Cluster, crds
 
 GITOPS = ROOT / "kustomize" / "gitops"
@@ -37,6 +38,19 @@ def test_argo_cd_takes_the_applications_as_they_are(cluster: Cluster) -> None:
     for name in ("health.yaml", "notifications.yaml", "releases.yaml"):
         beside = str(GITOPS / "argo-cd" / name)
         cluster.kubectl("apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", beside)
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.name for path in (GITOPS / "flux").glob("*.yaml")))
+def test_flux_takes_its_resources_as_they_are(cluster: Cluster, name: str) -> None:
+    cluster.install(flux_crds())
+    things = _documents("flux", name)
+    for namespace in sorted({thing["metadata"]["namespace"] for thing in things}):
+        cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    cluster.kubectl(
+        "apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", str(GITOPS / "flux" / name)
+    )
 
 
 RELEASES = {
