@@ -37,7 +37,7 @@ def approve(home: Path, name: str, step: str | None) -> None:
     promotion = stored.spec.promotion
     if approval not in promotion.approvals:
         promotion = promotion.model_copy(update={"approvals": (*promotion.approvals, approval)})
-        _change(home, stored, promotion=promotion)
+        _change(home, name, promotion=promotion)
     click.echo(f"step {chosen} is approved for {approval.digest}")
 
 
@@ -51,9 +51,7 @@ def pause(home: Path, name: str) -> None:
     Example:
       penstock release pause flights
     """
-    from penstock.releasing.local.hosting import releases_below
-
-    _change(home, releases_below(home).get(name), paused=True)
+    _change(home, name, paused=True)
     click.echo(f"release {name} holds where it is; penstock release resume {name} lets it go on")
 
 
@@ -71,7 +69,7 @@ def resume(home: Path, name: str) -> None:
 
     stored = releases_below(home).get(name)
     if stored.spec.paused:
-        _change(home, stored, paused=False)
+        _change(home, name, paused=False)
         click.echo(f"release {name} goes on")
     else:
         click.echo(f"release {name} was not paused by anyone: it is {stored.status.phase}. {stored.status.message}")
@@ -94,7 +92,7 @@ def retry(home: Path, name: str) -> None:
     stored = releases_below(home).get(name)
     if outcome(stored) not in (Outcome.REJECTED, Outcome.INCONCLUSIVE):
         raise BadInput(f"release {name} is neither rolled back nor undecided: it is {stored.status.phase}")
-    _change(home, stored, retry_token=f"{time.time_ns():x}")
+    _change(home, name, retry_token=f"{time.time_ns():x}")
     click.echo(f"release {name} is tried again")
 
 
@@ -113,7 +111,8 @@ def _next_step(stored: Stored) -> str:
     return names[names.index(trial.step) + 1]
 
 
-def _change(home: Path, stored: Stored, **fields: Any) -> None:
+def _change(home: Path, name: str, **fields: Any) -> None:
     from penstock.releasing.local.hosting import releases_below
 
-    releases_below(home).apply(stored.name, stored.spec.model_copy(update=fields))
+    releases = releases_below(home)
+    releases.apply(name, releases.get(name).spec.model_copy(update=fields))
