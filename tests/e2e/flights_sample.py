@@ -47,6 +47,9 @@ class Ran:
     def digests(self) -> dict[str, str]:
         return {f"{t['task']}.{o['name']}": o["digest"] for t in self.document["tasks"] for o in t["outputs"]}
 
+    def output(self, task: str, name: str) -> dict:
+        return next(o for t in self.document["tasks"] if t["task"] == task for o in t["outputs"] if o["name"] == name)
+
     def decision(self, task: str) -> dict:
         return next(verdict for verdict in self.document["verdicts"] if verdict["task"] == task)
 
