@@ -187,6 +187,27 @@ def test_grpc_whose_server_dies_in_the_middle_is_answered_by_the_other(serving, 
     assert ask_grpc(serving, "again", ROWS)["metadata"]["penstock-bundle"] == bundles["two"].digest
 
 
+def test_grpc_waits_where_both_servers_are_dead(serving, bundles):
+    serving.set_route(Route(stable="a", candidate="b", canary_percent=100, step="all"))
+    assert ask_grpc(serving, "connects", ROWS)["metadata"]["penstock-bundle"] == bundles["two"].digest
+    stopped = pid_of(serving, "b")
+    os.kill(stopped, signal.SIGSTOP)
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(ask_grpc(serving, "waits", ROWS)))
+    asking.start()
+    until(lambda: serving.gateway.state()["backends"]["b"]["in_flight"] == 1)
+    os.kill(pid_of(serving, "a"), signal.SIGKILL)
+    until(lambda: not serving.is_ready("a"))  # else its own connection may break, too: twice is once too often
+    os.kill(stopped, signal.SIGKILL)
+    asking.join()
+    (answer,) = answers
+    assert answer["scores"] == pytest.approx([score_by_hand(row) for row in ROWS], abs=1e-6)
+    tries = [(r.role, r.status_code, r.delivered) for r in logged(serving, "waits", 2)]
+    assert (tries[0], tries[-1][1:]) == (("canary", NO_ANSWER, False), (200, True))
+    for name in ("a", "b"):
+        serving.wait_until_ready(name, READY_SECONDS)
+
+
 def test_what_is_on_the_route_is_not_stopped(serving):
     serving.set_route(Route(stable="a", candidate="b"))
     for name in ("a", "b"):

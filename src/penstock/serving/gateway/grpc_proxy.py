@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,6 +27,10 @@ _HTTP_OF = {
 _CODE_OF = {400: grpc.StatusCode.INVALID_ARGUMENT, 502: grpc.StatusCode.UNAVAILABLE, 503: grpc.StatusCode.UNAVAILABLE}
 _AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
 _OPTIONS = [("grpc.max_receive_message_length", 2**26), ("grpc.max_send_message_length", 2**26)]
+_CHANNEL_OPTIONS = [*_OPTIONS, ("grpc.max_reconnect_backoff_ms", 1000)]
+_CONNECTING_SECONDS = 2.0
+_READY = grpc.ChannelConnectivity.READY
+_REFUSED = (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 
 
 class GrpcProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC is untyped
@@ -65,12 +71,7 @@ class GrpcProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC is untype
 
     def _asking(self, request: Request, method: str, data: bytes) -> Callable[[Endpoint, bool], Awaitable[Answer]]:
         async def ask(endpoint: Endpoint, shadow: bool) -> Answer:
-            if not endpoint.grpc_address:
-                raise NoAnswer("it does not speak gRPC", sent=False)
-            channel = self._channels.get(endpoint.grpc_address)
-            if channel is None:
-                channel = aio.insecure_channel(endpoint.grpc_address, options=_OPTIONS)
-                self._channels[endpoint.grpc_address] = channel
+            channel = await self._connected(endpoint)
             metadata = [("ce-id", request.id), ("x-request-id", request.id)]
             call = channel.unary_unary(method)(
                 data,
@@ -92,6 +93,27 @@ class GrpcProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC is untype
             return Answer(200, [(n.encode(), v.encode()) for n, v in trailing or () if isinstance(v, str)], body)
 
         return ask
+
+    async def _connected(self, endpoint: Endpoint) -> aio.Channel:
+        """A channel on which a request is sent at once.
+
+        Raises:
+            NoAnswer: It cannot be reached; the request is as good as new.
+        """
+        if not endpoint.grpc_address:
+            raise NoAnswer("it does not speak gRPC", sent=False)
+        channel = self._channels.get(endpoint.grpc_address)
+        if channel is None:
+            channel = aio.insecure_channel(endpoint.grpc_address, options=_CHANNEL_OPTIONS)
+            self._channels[endpoint.grpc_address] = channel
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CONNECTING_SECONDS):
+                while (state := channel.get_state(try_to_connect=True)) is not _READY and state not in _REFUSED:
+                    await channel.wait_for_state_change(state)
+        if channel.get_state() is not _READY:
+            endpoint.mark_away()
+            raise NoAnswer("it cannot be reached", sent=False)
+        return channel
 
     async def forget(self) -> None:
         """Close the channels to model servers that are gone."""
