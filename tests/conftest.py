@@ -13,8 +13,8 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-# Real servers, and which tests are left out where one cannot be had.
-pytest_plugins = ["tests.servers.tools", "tests.servers.kubernetes", "tests.servers.s3"]
+# Real servers, and which tests are left out where one cannot be had; and what is made once for all tests.
+pytest_plugins = ["tests.servers.tools", "tests.servers.kubernetes", "tests.servers.s3", "tests.made_once"]
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import signal
 import subprocess
@@ -22,19 +21,12 @@ from penstock.releasing.local.replaying import Replay, Row, Sent
 from penstock.serving.bundle import Bundle
 from penstock.serving.load_test.target import target_of
 from tests.servers.bundles import push
-from tests.servers.gateway import PYTHON, REPOSITORY
+from tests.servers.gateway import PYTHON
 from tests.unit.serving.small_model import score_by_hand
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PYTHON.exists(), reason="no serving environment (make setup)")]
 WAIT_SECONDS = 400
 RATE = 20.0
-_MODELS = """
-import sys
-from pathlib import Path
-from tests.unit.serving.small_model import write_model
-for name, scale in (("good", 1.0), ("worse", 0.05)):
-    write_model(Path(sys.argv[1]) / name, scale=scale)
-"""
 
 
 def penstock(home: Path, *arguments: str) -> list[str]:
@@ -42,14 +34,11 @@ def penstock(home: Path, *arguments: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
+def bundles(small_models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
     """Two bundles of one model, and one whose model hardly ever says late."""
     folder = tmp_path_factory.mktemp("bundles")
-    command = [sys.executable, "-c", _MODELS, str(folder / "models")]
-    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}/src:{REPOSITORY}"}
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, env=environment)
     models = {"flights": "good", "better": "good", "worse": "worse"}
-    return {name: push(folder / "models" / model, folder, name) for name, model in models.items()}
+    return {name: push(small_models / model, folder, name) for name, model in models.items()}
 
 
 def rows() -> list[Row]:

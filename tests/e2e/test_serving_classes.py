@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.e2e.test_serving_server import PYTHON, REPOSITORY, start, v2_inputs
+from tests.e2e.test_serving_server import PYTHON, start, v2_inputs
 from tests.unit.serving.small_model import CLASSES, ROWS, scores_by_hand
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PYTHON.exists(), reason="no serving environment (make setup)")]
@@ -20,18 +20,10 @@ EXPECTED = np.array([scores_by_hand(row) for row in ROWS])
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    command = [sys.executable, "tests/unit/serving/small_model.py", str(folder)]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def client(models):
+def client(small_models):
     listening = socket.create_server(("127.0.0.1", 0))
     fd = listening.fileno()
-    server = start("--model-dir", models / "classes", "--model-name", "small", "--fd", fd, pass_fds=[fd])
+    server = start("--model-dir", small_models / "classes", "--model-name", "small", "--fd", fd, pass_fds=[fd])
     base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     listening.close()
     try:
@@ -102,8 +94,8 @@ def test_the_load_test_takes_its_answers(client, tmp_path):
         ({"kind": "ranking"}, "task.json: kind: Input should be 'binary', 'multiclass' or 'regression'"),
     ],
 )
-def test_a_task_that_is_not_the_models_is_refused_at_the_start(models, tmp_path, task, said):
-    folder = shutil.copytree(models / "classes", tmp_path / "model")
+def test_a_task_that_is_not_the_models_is_refused_at_the_start(small_models, tmp_path, task, said):
+    folder = shutil.copytree(small_models / "classes", tmp_path / "model")
     (folder / "task.json").write_text(json.dumps(task))
     server = start("--model-dir", folder, "--port", 0, "--host", "127.0.0.1")
     _, error = server.communicate(timeout=60)

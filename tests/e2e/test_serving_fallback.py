@@ -24,13 +24,11 @@ COLD = {**HOT, "temp": -3.0}
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory):
+def bundles(small_models, tmp_path_factory):
     """Two of a model that fails, one that does not, and one that answers something else."""
     folder = tmp_path_factory.mktemp("bundles")
-    command = [sys.executable, "tests/unit/serving/small_model.py", str(folder / "models")]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
     models = {"one": "fragile", "two": "fragile", "behind": "good", "classes": "classes"}
-    return {name: push(folder / "models" / model, folder, name) for name, model in models.items()}
+    return {name: push(small_models / model, folder, name) for name, model in models.items()}
 
 
 def ask(url, row, bundle):

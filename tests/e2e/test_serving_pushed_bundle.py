@@ -4,7 +4,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 
 import httpx
 import pytest
@@ -13,18 +12,16 @@ from components.pusher.main import run
 from components.pusher.spec import SPEC
 from penstock.sdk.testkit import run_component
 from tests.components.pusher.conftest import make_inputs
-from tests.e2e.test_serving_server import PYTHON, REPOSITORY, start
+from tests.e2e.test_serving_server import PYTHON, start
 from tests.unit.serving.small_model import ROWS, score_by_hand
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PYTHON.exists(), reason="no serving environment (make setup)")]
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
+def release(small_models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("release")
-    command = [sys.executable, "tests/unit/serving/small_model.py", str(folder / "models")]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    good = folder / "models/good"
+    good = small_models / "good"
     files = {p.relative_to(good).as_posix(): p.read_bytes() for p in good.rglob("*") if p.is_file()}
     inputs = make_inputs(folder / "inputs", files)
     params = {"name": "small", "destination": str(folder / "releases")}

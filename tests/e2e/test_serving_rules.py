@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import contextmanager
 
 import httpx
@@ -43,12 +42,10 @@ HOT = {"carrier": "UA", "temp": 99.0, "distance": 10}
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    command = [sys.executable, "tests/unit/serving/small_model.py", str(folder)]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    (folder / "rules.yaml").write_text(RULES)
-    return folder
+def rules(tmp_path_factory):
+    path = tmp_path_factory.mktemp("rules") / "rules.yaml"
+    path.write_text(RULES)
+    return path
 
 
 @contextmanager
@@ -67,8 +64,8 @@ def serving(*arguments):
 
 
 @pytest.fixture(scope="module")
-def client(models):
-    with serving("--model-dir", models / "fragile", "--rules", models / "rules.yaml") as http:
+def client(small_models, rules):
+    with serving("--model-dir", small_models / "fragile", "--rules", rules) as http:
         yield http
 
 
@@ -131,9 +128,9 @@ def test_what_fired_is_counted(client):
     assert 'penstock_fallbacks_total{by="rule",model_name="small",reason="model_failed"}' in metrics
 
 
-def test_another_model_answers_before_the_rules_do(models):
-    fallback = ["--fallback-dir", models / "good", "--rules", models / "rules.yaml"]
-    with serving("--model-dir", models / "fragile", *fallback) as client:
+def test_another_model_answers_before_the_rules_do(small_models, rules):
+    fallback = ["--fallback-dir", small_models / "good", "--rules", rules]
+    with serving("--model-dir", small_models / "fragile", *fallback) as client:
         hot = HOT | {"distance": None}
         answer, scores = v1(client, hot)
         assert answer.headers["penstock-fallback"] == "bundle;model_failed"
@@ -142,8 +139,8 @@ def test_another_model_answers_before_the_rules_do(models):
         assert (answer.headers["penstock-fallback"], scores) == ("rule;bad_input", [0.125])
 
 
-def test_without_a_fallback_a_failing_model_is_an_error(models):
-    with serving("--model-dir", models / "fragile") as client:
+def test_without_a_fallback_a_failing_model_is_an_error(small_models):
+    with serving("--model-dir", small_models / "fragile") as client:
         assert v1(client, HOT)[0].status_code == 500
         assert v1(client, {"carrier": 7, "temp": 1.0, "distance": 1})[0].status_code == 400
 
@@ -156,10 +153,10 @@ def test_without_a_fallback_a_failing_model_is_an_error(models):
         (("clamp: {max: 0.5}", "clamp: {mx: 0.5}"), "rules.yaml:7: rules.0.clamp.mx: Extra inputs are not permitted"),
     ],
 )  # fmt: skip
-def test_rules_that_cannot_be_applied_are_told_in_one_line(models, tmp_path, change, says):
+def test_rules_that_cannot_be_applied_are_told_in_one_line(small_models, tmp_path, change, says):
     (tmp_path / "rules.yaml").write_text(RULES.replace(*change))
     server = start(
-        "--model-dir", models / "good", "--rules", tmp_path / "rules.yaml", "--port", 0, "--host", "127.0.0.1"
+        "--model-dir", small_models / "good", "--rules", tmp_path / "rules.yaml", "--port", 0, "--host", "127.0.0.1"
     )
     _, errors = server.communicate(timeout=120)
     assert server.returncode == 3
@@ -174,16 +171,16 @@ def check(rules, model, tmp_path):
     return done.returncode, done.stdout.splitlines()
 
 
-def test_the_examples_in_the_file_are_worked_out(models, tmp_path):
-    assert check(RULES, models / "good", tmp_path) == (0, [])
+def test_the_examples_in_the_file_are_worked_out(small_models, tmp_path):
+    assert check(RULES, small_models / "good", tmp_path) == (0, [])
     wrong = RULES.replace("expect: {score: 1.0, rules: [strike]}", "expect: {score: 0.9, rules: [strike]}")
-    assert check(wrong, models / "good", tmp_path) == (3, ["examples[2]: the answer is 1, not 0.9"])
+    assert check(wrong, small_models / "good", tmp_path) == (3, ["examples[2]: the answer is 1, not 0.9"])
     wrong = RULES.replace("score: 0.52}}", "score: 0.52, rules: [unsure]}}")
-    assert check(wrong, models / "good", tmp_path) == (3, ["examples[3]: no rule changed it, not unsure"])
-    assert check(RULES, models / "classes", tmp_path)[0] == 3
+    assert check(wrong, small_models / "good", tmp_path) == (3, ["examples[3]: no rule changed it, not unsure"])
+    assert check(RULES, small_models / "classes", tmp_path)[0] == 3
 
 
-def test_rules_of_a_model_of_several_classes(models, tmp_path):
+def test_rules_of_a_model_of_several_classes(small_models, tmp_path):
     rules = """
 version: a
 rules:
@@ -196,12 +193,12 @@ examples:
   - {row: {}, score: [0.4, 0.3, 0.3], expect: {score: null, rules: [unsure]}}
   - {row: {}, score: [0.2, 0.7, 0.1], expect: {score: [0.2, 0.7, 0.1]}}
 """
-    assert check(rules, models / "classes", tmp_path) == (0, [])
-    code, said = check(rules.replace("[0.5, 0.25, 0.25]", "0.5"), models / "classes", tmp_path)
+    assert check(rules, small_models / "classes", tmp_path) == (0, [])
+    code, said = check(rules.replace("[0.5, 0.25, 0.25]", "0.5"), small_models / "classes", tmp_path)
     assert (code, said) == (3, ["fallback: a score of this model is a list of 3 numbers"])
 
 
-def test_nothing_in_a_condition_reaches_python(models, tmp_path):
+def test_nothing_in_a_condition_reaches_python(small_models, tmp_path):
     """The language knows no attribute, import or call of Python's: such a file is refused, not run."""
     for evil in (
         "__import__('os').system('x')",
@@ -209,6 +206,8 @@ def test_nothing_in_a_condition_reaches_python(models, tmp_path):
         "open('/etc/passwd') == 1",
         "(lambda: true)()",
     ):
-        code, said = check(RULES.replace('carrier == "AA" && score > 0.5', json.dumps(evil)), models / "good", tmp_path)
+        code, said = check(
+            RULES.replace('carrier == "AA" && score > 0.5', json.dumps(evil)), small_models / "good", tmp_path
+        )
         assert code == 3
         assert said[0].startswith("rule 'cap-american': when:")

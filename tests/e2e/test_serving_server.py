@@ -7,7 +7,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,11 +27,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not PYTHON.exists(), reason="
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    command = [sys.executable, "tests/unit/serving/small_model.py", str(folder)]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    return folder / "good"
+def model(small_models):
+    return small_models / "good"
 
 
 def start(*arguments, **options):

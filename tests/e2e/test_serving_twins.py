@@ -31,13 +31,11 @@ PROGRAMS = Programs(PYTHON, (REPOSITORY / "src",))
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory):
+def bundles(small_models, tmp_path_factory):
     """Two bundles of the same model, which differ in their names, and one whose model does not load."""
     folder = tmp_path_factory.mktemp("bundles")
-    command = [sys.executable, "tests/unit/serving/small_model.py", str(folder / "models")]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    made = {name: push(folder / "models/good", folder, name) for name in ("one", "two")}
-    return made | {"broken": push(folder / "models/good", folder, "broken", saved_model=b"no model")}
+    made = {name: push(small_models / "good", folder, name) for name in ("one", "two")}
+    return made | {"broken": push(small_models / "good", folder, "broken", saved_model=b"no model")}
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,20 +107,7 @@ def worker():
     warm.close()
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """Models made by TensorFlow in the training environment: a good one, one that is slow, one that answers NaN."""
-    folder = tmp_path_factory.mktemp("models")
-    subprocess.run(
-        [sys.executable, "tests/unit/serving/small_model.py", str(folder)],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-    )
-    return folder
-
-
 @pytest.fixture
-def model(built, tmp_path):
+def model(small_models, tmp_path):
     """A good model of the test's own, to be spoilt."""
-    return shutil.copytree(built / "good", tmp_path / "model")
+    return shutil.copytree(small_models / "good", tmp_path / "model")

@@ -102,8 +102,8 @@ def test_a_model_without_its_variables(worker, model, tmp_path):
     assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "loads")
 
 
-def test_a_model_that_answers_nan(worker, built, tmp_path):
-    judged = worker.judge(built / "nan", tmp_path / "out")
+def test_a_model_that_answers_nan(worker, small_models, tmp_path):
+    judged = worker.judge(small_models / "nan", tmp_path / "out")
     assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "loads")
     assert "score for row 0 is nan" in judged.worst.text
 
@@ -119,10 +119,10 @@ def test_answers_that_differ_from_the_trainers(worker, model, tmp_path):
     assert worker.judge(model, tmp_path / "wide", tolerance=0.003, **QUICK).decision.verdict == "Successful"
 
 
-def test_a_model_of_several_classes(worker, built, tmp_path):
-    judged = worker.judge(built / "classes", tmp_path / "good", **QUICK)
+def test_a_model_of_several_classes(worker, small_models, tmp_path):
+    judged = worker.judge(small_models / "classes", tmp_path / "good", **QUICK)
     assert (judged.code, judged.error, judged.decision.verdict) == (0, "", "Successful")
-    spoilt = shutil.copytree(built / "classes", tmp_path / "model")
+    spoilt = shutil.copytree(small_models / "classes", tmp_path / "model")
     change_golden(spoilt, lambda golden: golden["scores"][2].__setitem__(1, 2.0))
     judged = worker.judge(spoilt, tmp_path / "bad", **QUICK)
     failed = [reason for reason in judged.decision.reasons if reason.verdict == "Failed"]
@@ -131,10 +131,10 @@ def test_a_model_of_several_classes(worker, built, tmp_path):
     assert "golden row 2, class 1: " in judged.worst.text
 
 
-def test_a_model_with_fewer_classes_than_its_golden_rows(worker, built, tmp_path):
+def test_a_model_with_fewer_classes_than_its_golden_rows(worker, small_models, tmp_path):
     """One number a row, as older models have, against golden rows of three."""
-    model = shutil.copytree(built / "good", tmp_path / "model")
-    shutil.copy(built / "classes/golden.json", model)
+    model = shutil.copytree(small_models / "good", tmp_path / "model")
+    shutil.copy(small_models / "classes/golden.json", model)
     judged = worker.judge(model, tmp_path / "out", **QUICK)
     assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "same_answers")
     assert "golden row 0 is scored with 1 numbers, not 3" in judged.worst.text
@@ -159,15 +159,15 @@ def test_nothing_to_compare_with_opens_nothing(worker, model, tmp_path):
     assert (absent.code, absent.decision.gate) == (0, "closed")
 
 
-def test_a_model_that_is_not_ready_in_time(worker, built, tmp_path):
-    judged = worker.judge(built / "slow", tmp_path / "out", timeout_seconds=1)
+def test_a_model_that_is_not_ready_in_time(worker, small_models, tmp_path):
+    judged = worker.judge(small_models / "slow", tmp_path / "out", timeout_seconds=1)
     assert (judged.decision.verdict, judged.worst.rule) == ("Failed", "timeout_seconds")
     assert judged.worst.text == "the model was not ready within 1 s"
 
 
-def test_a_model_that_is_too_slow(worker, built, tmp_path):
+def test_a_model_that_is_too_slow(worker, small_models, tmp_path):
     """Whether it is the model or the machine, which may be too busy to tell: the gate is closed."""
-    judged = worker.judge(built / "tardy", tmp_path / "out", max_p99_ms=100, min_qps=2)
+    judged = worker.judge(small_models / "tardy", tmp_path / "out", max_p99_ms=100, min_qps=2)
     assert (judged.decision.gate, judged.worst.rule) == ("closed", "max_p99_ms")
     assert "ms at 2/s; asked: at most 100 ms" in judged.worst.text
     assert judged.metadata["p99_ms"] > 100

@@ -1,4 +1,4 @@
-"""A small but real SavedModel in the layout of the Model noun, for tests: made once, in a process of its own.
+"""A small but real SavedModel in the layout of the Model noun, for tests: made in a process of its own, once a run.
 
 Three raw features, one of each type. score = sigmoid(0.5*temp + 0.001*distance + 1.0*[carrier == "AA"] - 1), where a
 missing temp counts as 10, a missing distance as 1000, and a missing carrier as no carrier.
@@ -110,6 +110,7 @@ def write_beside(folder: Path, *, classes: bool = False) -> None:
 if __name__ == "__main__":
     models = Path(sys.argv[1])
     write_model(models / "good")
+    write_model(models / "worse", scale=0.05)
     write_model(models / "slow", spins=2_000_000)
     write_model(models / "tardy", spins=20_000)
     write_model(models / "nan", scale=math.nan)
