@@ -56,6 +56,10 @@ def write_model(
     import tensorflow as tf
 
     class Small(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = tf.Variable(0.5)  # like a trained model, it cannot be without its variables
+
         @tf.function(
             input_signature=[
                 tf.TensorSpec([None], tf.string, "carrier"),
@@ -68,7 +72,7 @@ def write_model(
             known = tf.not_equal(distance, tf.int64.min)
             distance = tf.cast(tf.where(known, distance, tf.constant(1000, tf.int64)), tf.float32)
             american = tf.cast(tf.equal(carrier, "AA"), tf.float32)
-            logit = 0.5 * temp + 0.001 * distance + american - 1.0
+            logit = self.weight * temp + 0.001 * distance + american - 1.0
             if spins:
                 step = tf.while_loop(lambda i: i < spins, lambda i: [i + tf.size(carrier)], [tf.constant(0)])[0]
                 logit += 0.0 * tf.cast(step, tf.float32)
