@@ -53,7 +53,7 @@ def test_the_golden_rows_hold_gaps_and_know_the_classes(model):
 
 
 def test_serving_answers_what_training_did(model, tmp_path):
-    document = json.dumps(executor_input(model.path, tmp_path, {"load_requests": 50}))
+    document = json.dumps(executor_input(model.path, tmp_path, {"load_seconds": 0.5}))
     command = [str(PYTHON), "-m", "components.infra_validator.main", document]
     done = subprocess.run(
         command, cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
