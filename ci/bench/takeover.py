@@ -50,11 +50,7 @@ def _seconds(server: Cluster, successor: str) -> float:
             first = Process(server, namespace, place / "one.log", f"--prometheus={url}", *who)
             second = Process(server, namespace, place / "other.log", f"--prometheus={url}")
             try:
-                first.start()
-                eventually(first.leads)
-                if successor == "another":
-                    second.start()
-                climb.to_halves()
+                climb.to_halves_under(first, second if successor == "another" else None)
                 first.kill()
                 since = time.monotonic()
                 if successor != "another":

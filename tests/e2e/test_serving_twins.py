@@ -165,18 +165,26 @@ def test_grpc_without_an_id_is_given_one(serving):
     assert [r.delivered for r in logged(serving, made, 1)] == [True]
 
 
-def test_grpc_whose_server_dies_in_the_middle_is_answered_by_the_other(serving, bundles):
-    """Stopped first, so that it surely holds the request when it is killed."""
-    serving.set_route(Route(stable="a", candidate="b", canary_percent=100, step="all"))
-    pid = pid_of(serving, "b")
+def held_by_b(serving, request_id):
+    """Have `b` hold a request, stopped so that it surely does; its process, and how to wait for the answer."""
+    pid, answers = pid_of(serving, "b"), []
     os.kill(pid, signal.SIGSTOP)
-    answers = []
-    asking = threading.Thread(target=lambda: answers.append(ask_grpc(serving, "orphan", ROWS)))
+    asking = threading.Thread(target=lambda: answers.append(ask_grpc(serving, request_id, ROWS)))
     asking.start()
     until(lambda: serving.gateway.state()["backends"]["b"]["in_flight"] == 1)
+
+    def answered():
+        asking.join()
+        return answers[0]
+
+    return pid, answered
+
+
+def test_grpc_whose_server_dies_in_the_middle_is_answered_by_the_other(serving, bundles):
+    serving.set_route(Route(stable="a", candidate="b", canary_percent=100, step="all"))
+    pid, answered = held_by_b(serving, "orphan")
     os.kill(pid, signal.SIGKILL)
-    asking.join()
-    (answer,) = answers
+    answer = answered()
     assert answer["scores"] == pytest.approx([score_by_hand(row) for row in ROWS], abs=1e-6)
     assert answer["metadata"]["penstock-bundle"] == bundles["one"].digest
     tries = [(r.role, r.attempt, r.status_code, r.delivered) for r in logged(serving, "orphan", 2)]
@@ -188,17 +196,11 @@ def test_grpc_whose_server_dies_in_the_middle_is_answered_by_the_other(serving, 
 def test_grpc_waits_where_both_servers_are_dead(serving, bundles):
     serving.set_route(Route(stable="a", candidate="b", canary_percent=100, step="all"))
     assert ask_grpc(serving, "connects", ROWS)["metadata"]["penstock-bundle"] == bundles["two"].digest
-    stopped = pid_of(serving, "b")
-    os.kill(stopped, signal.SIGSTOP)
-    answers = []
-    asking = threading.Thread(target=lambda: answers.append(ask_grpc(serving, "waits", ROWS)))
-    asking.start()
-    until(lambda: serving.gateway.state()["backends"]["b"]["in_flight"] == 1)
+    stopped, answered = held_by_b(serving, "waits")
     os.kill(pid_of(serving, "a"), signal.SIGKILL)
     until(lambda: not serving.is_ready("a"))  # else its own connection may break, too: twice is once too often
     os.kill(stopped, signal.SIGKILL)
-    asking.join()
-    (answer,) = answers
+    answer = answered()
     assert answer["scores"] == pytest.approx([score_by_hand(row) for row in ROWS], abs=1e-6)
     tries = [(r.role, r.status_code, r.delivered) for r in logged(serving, "waits", 2)]
     assert (tries[0], tries[-1][1:]) == (("canary", NO_ANSWER, False), (200, True))

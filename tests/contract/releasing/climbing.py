@@ -7,7 +7,7 @@ from typing import Any
 from penstock.releasing.kubernetes.api import RELEASES
 from tests.contract.releasing.conftest import api_of, release
 from tests.contract.releasing.fake_kserve import FakeKServe
-from tests.contract.releasing.processes import Weights, eventually
+from tests.contract.releasing.processes import Process, Weights, eventually
 from tests.contract.releasing.traffic import Traffic
 from tests.servers.kubernetes import Cluster
 from tests.unit.releasing.releases import LADDER
@@ -35,6 +35,14 @@ class Climb:
     def status(self) -> dict[str, Any]:
         self.kserve.step()
         return (self.api.get(RELEASES, self.namespace, "flights") or {}).get("status") or {}
+
+    def to_halves_under(self, leader: Process, standby: Process | None = None) -> None:
+        """The same, carried out by a controller that leads, and maybe another that waits for its Lease."""
+        leader.start()
+        eventually(leader.leads)
+        if standby:
+            standby.start()
+        self.to_halves()
 
     def to_halves(self) -> None:
         """Until the candidate has half of the traffic, and is being judged."""

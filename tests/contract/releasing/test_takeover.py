@@ -28,11 +28,7 @@ def test_a_harm_that_nobody_was_there_to_see_is_acted_upon_by_whoever_leads_next
             for name in ("one", "other")
         )
         try:
-            first.start()
-            eventually(first.leads)
-            if successor == "another":
-                second.start()
-            climb.to_halves()
+            climb.to_halves_under(first, second if successor == "another" else None)
             before = weights.newest
             first.kill()
             climb.traffic.serve(2000, 0.3)

@@ -106,6 +106,7 @@ class Traffic:
         below = np.concatenate(
             [np.zeros((len(self.latency_shares), 1)), np.cumsum(self.latency_shares, axis=1)], axis=1
         )
+        below /= below[:, -1:]  # a sum of parts may be more than 1 by a rounding, and no share is less than 0
         moved = np.array([np.interp(np.array(EDGES_MS) / (1 + effect.latency), edges, one) for one in below])
         return np.diff(moved, axis=1, prepend=0.0, append=1.0)
 

@@ -55,6 +55,16 @@ def test_slower_answers_are_found_and_their_bins_are_those_of_the_slower() -> No
     assert middle - np.searchsorted(np.cumsum(STEADY.latency_shares[0]), 0.5) == 8, "twice as slow: eight bins further"
 
 
+def test_however_latencies_of_a_log_round_no_share_of_the_slower_is_less_than_nothing() -> None:
+    fast = STEADY.latency_shares.shape[1] // 2
+    counts = np.random.default_rng(1).integers(1, 999, (500, fast))
+    shares = np.pad(counts / counts.sum(1, keepdims=True), ((0, 0), (0, STEADY.latency_shares.shape[1] - fast)))
+    assert (np.cumsum(shares, axis=1) > 1).any(), "none that adds up to more than 1"
+    slower = replace(STEADY, latency_shares=shares).latency_shares_with(Effect(latency=0.3))
+    assert slower.min() >= 0
+    assert slower.sum(axis=1).max() <= 1 + 1e-12
+
+
 def test_labels_decide_only_when_they_come() -> None:
     quality = Gate(
         name="accuracy", metric="quality", source={"kind": "labels", "labels": "l/", "loss": "zeroOne"}, advance=False
